@@ -34,6 +34,14 @@ class Answer:
         """Seconds from sending to the last byte; `None` without an answer."""
         return None if self.done_s is None else self.done_s - self.sent_s
 
+    def excerpt(self, limit: int = 160) -> str:
+        """The beginning of the body, fit to be shown."""
+        text = self.body[: 4 * limit].decode(errors="replace")
+        text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+        if not text:
+            return "an empty body"
+        return text if len(text) <= limit else text[:limit] + "..."
+
     def json(self) -> Any:
         """The body as JSON; `None` where it is not JSON."""
         try:
@@ -135,3 +143,17 @@ class Timeline:
             ],
             **({"pool": {"threads": self.pool.threads, "waiting": self.pool.waiting}} if self.pool else {}),
         }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Timeline:
+        """The timeline again from what `to_json` made of it."""
+        answers = tuple(
+            Answer(i, r["label"], r["sent_s"], r["done_s"], r["done_s"], r["status"], error=r.get("error"))
+            for i, r in enumerate(data["requests"])
+        )
+        blocked = []
+        for b in data["blocked"]:
+            file, _, line = b["where"].rpartition(":")
+            blocked.append(Blocked(b["start_s"], b["end_s"], file, int(line), b["function"], b["code"]))
+        pool = PoolQueue(**data["pool"]) if "pool" in data else None
+        return cls(answers, tuple(blocked), pool, data["clock"])

@@ -1,0 +1,125 @@
+"""The course as data: which exercises there are, in which order, what each reads and what it is worth."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from graders.verdict import Check
+
+LAB = Path(__file__).resolve().parents[1]
+SUITE = LAB / "tests"
+LESSONS = LAB / "lessons"
+SOLUTIONS = LAB / "graders" / "solutions"
+
+PREDICT_S = 0.1
+"""How long the simulated inference takes, in seconds (contract, `takes_its_time`)."""
+
+Test = TypeVar("Test", bound=Callable[..., object])
+
+
+@dataclass(frozen=True, slots=True)
+class Exercise:
+    """One exercise: `files` are patterns below the submission's folder that its verdict depends on."""
+
+    number: int
+    title: str
+    files: tuple[str, ...]
+    edits: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """The name in reports and in `-k`: exercise1."""
+        return f"exercise{self.number}"
+
+    @property
+    def lesson(self) -> Path:
+        """The page that teaches it."""
+        return LESSONS / f"{self.id}.md"
+
+    @property
+    def suite(self) -> Path:
+        """The file that grades it."""
+        return SUITE / f"test_{self.id}.py"
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Its promises, in the order of the suite."""
+        return _checks_in(self.suite, self.id)
+
+    @property
+    def hints(self) -> Mapping[str, Hints]:
+        """The hints to its checks, by check id."""
+        return _hints_in(LESSONS / "hints" / f"{self.id}.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """Help for one check: three levels from vague to plain, where to read, and why it works (told after passing)."""
+
+    lesson: str
+    hints: tuple[str, str, str]
+    why: str
+
+
+EXERCISES = (
+    Exercise(0, "Set up", ("app/**",), ("app/main.py",)),
+    Exercise(1, "A first inference endpoint", ("app/**",), ("app/main.py", "app/observations.py")),
+)
+
+
+def exercise(exercise_id: str) -> Exercise:
+    """The exercise of that id; `KeyError` if the course has none."""
+    for known in EXERCISES:
+        if known.id == exercise_id:
+            return known
+    raise KeyError(exercise_id)
+
+
+def check(*, points: int, bonus: bool = False) -> Callable[[Test], Test]:
+    """Mark a test function as a graded check; its docstring's first line is the promise that the learner reads.
+
+    The numbers are read from the suite's source (see `_checks_in`), so that a report can list every check although
+    the run ended before pytest had collected it.
+    """
+
+    def mark(test: Test) -> Test:
+        test.lab_points = points  # type: ignore[attr-defined]
+        test.lab_bonus = bonus  # type: ignore[attr-defined]
+        return test
+
+    return mark
+
+
+@functools.cache
+def _checks_in(suite: Path, exercise_id: str) -> tuple[Check, ...]:
+    found = []
+    for node in ast.parse(suite.read_text(encoding="utf-8")).body:
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not node.name.startswith("test_"):
+            continue
+        title = (ast.get_docstring(node) or "").split("\n")[0]
+        found.append(Check(node.name.removeprefix("test_"), exercise_id, title, **_marked(node, suite)))
+    return tuple(found)
+
+
+def _marked(test: ast.FunctionDef | ast.AsyncFunctionDef, suite: Path) -> dict[str, Any]:
+    for decorator in test.decorator_list:
+        if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name) and decorator.func.id == "check":
+            return {str(k.arg): ast.literal_eval(k.value) for k in decorator.keywords}
+    raise ValueError(f"{suite.name}: {test.name} is not graded; decorate it with @check(points=...)")
+
+
+@functools.cache
+def _hints_in(path: Path) -> Mapping[str, Hints]:
+    if not path.is_file():
+        return {}
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {
+        check_id: Hints(table["lesson"], tuple(table["hints"]), table.get("why", ""))
+        for check_id, table in tables.items()
+    }

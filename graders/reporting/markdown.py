@@ -1,0 +1,60 @@
+"""The report card as Markdown, for a step summary or a comment; what the learner controls is kept inside code."""
+
+from __future__ import annotations
+
+from graders.measuring.timeline import Timeline
+from graders.reporting.waterfall import waterfall
+from graders.verdict import CheckResult, ReportCard, State
+
+MARKS = {
+    State.PASSED: "✅",
+    State.FAILED: "❌",
+    State.LOCKED: "🔒",
+    State.NOT_RUN: "➖",
+    State.INCONCLUSIVE: "❔",
+}
+
+
+def markdown(card: ReportCard) -> str:
+    """The card as one Markdown document: totals, a table per exercise, then what failed."""
+    lines = [f"# Inference Lab: {card.points} of {card.max_points} points", ""]
+    for exercise in card.exercises:
+        if exercise.state is State.NOT_RUN:
+            continue
+        lines += [
+            f"## {exercise.id.replace('exercise', 'Exercise ')}: {exercise.title}",
+            "",
+            f"{MARKS[exercise.state]} {exercise.points} of {exercise.max_points} points",
+            "",
+            "| | check | promise | measured | points |",
+            "|---|---|---|---|---|",
+        ]
+        lines += [_row(result) for result in exercise.results]
+        lines.append("")
+        for result in exercise.results:
+            if result.outcome.state in (State.FAILED, State.INCONCLUSIVE) and result.outcome.message:
+                lines += _details(result)
+    return "\n".join(lines) + "\n"
+
+
+def _row(result: CheckResult) -> str:
+    check, outcome = result.check, result.outcome
+    bonus = " (bonus)" if check.bonus else ""
+    points = f"{result.points} / {check.points}"
+    title = _cell(check.title + bonus)
+    return f"| {MARKS[outcome.state]} | `{check.id}` | {title} | {_cell(outcome.figure)} | {points} |"
+
+
+def _details(result: CheckResult) -> list[str]:
+    text = result.outcome.message
+    if timeline := result.outcome.evidence.get("timeline"):
+        text += "\n\n" + "\n".join(waterfall(Timeline.from_json(timeline)))
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    lines = [f"**`{result.check.id}`**", "", fence + "text", text, fence, ""]
+    return [*lines, f"Hint: {result.hint}", ""] if result.hint else lines
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

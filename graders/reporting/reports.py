@@ -1,0 +1,40 @@
+"""Every report format by name: one card in, one text out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from graders.files import write_atomically
+from graders.reporting.markdown import markdown
+from graders.verdict import ReportCard
+
+
+def as_json(card: ReportCard) -> str:
+    """The `json` report (contract); no NaN, ever."""
+    return json.dumps(card.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+FORMATS: Mapping[str, Callable[[ReportCard], str]] = {"json": as_json, "markdown": markdown}
+
+
+def parse_request(text: str) -> tuple[str, Path]:
+    """Read FORMAT=PATH; `ValueError` with what is wrong and which formats there are."""
+    name, equals, path = text.partition("=")
+    if not equals or not path:
+        raise ValueError(f"--lab-report {text}: expected FORMAT=PATH, such as json=report.json")
+    if name not in FORMATS:
+        raise ValueError(f"--lab-report {text}: no format is called {name!r}; there are {', '.join(FORMATS)}")
+    return name, Path(path)
+
+
+def write_reports(card: ReportCard, requests: Mapping[Path, str]) -> list[str]:
+    """Write each requested report; returns a sentence for each one that could not be written."""
+    troubles = []
+    for path, name in requests.items():
+        try:
+            write_atomically(path, FORMATS[name](card))
+        except OSError as error:
+            troubles.append(f"{path}: the {name} report could not be written: {error.strerror or error}")
+    return troubles

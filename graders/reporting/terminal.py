@@ -1,0 +1,147 @@
+"""The report card in a terminal: a line per check as it ends, then what failed and what is next."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from graders.curriculum import EXERCISES, Exercise, exercise
+from graders.expect import Picture
+from graders.measuring.timeline import Timeline
+from graders.reporting.waterfall import ASCII, PRETTY, Glyphs, waterfall
+from graders.verdict import Check, ExerciseResult, Outcome, ReportCard, State
+
+MARKS = {
+    State.PASSED: ("✓", "+", "green"),
+    State.FAILED: ("✗", "x", "red"),
+    State.LOCKED: ("⊘", "-", "dim"),
+    State.NOT_RUN: ("–", "-", "dim"),
+    State.INCONCLUSIVE: ("?", "?", "yellow"),
+}
+WORDS = {State.NOT_RUN: "not run", State.INCONCLUSIVE: "unclear", State.LOCKED: "locked"}
+
+
+class Card:
+    """Renders to text with or without colours, for any width, with plain characters where others cannot be shown."""
+
+    def __init__(self, width: int = 100, colour: bool = False, plain: bool = False) -> None:
+        self._width = max(60, min(width, 110))
+        self._plain = plain
+        self._colour = colour
+        self.glyphs: Glyphs = ASCII if plain else PRETTY
+
+    def text(self, lines: Iterable[Text | str]) -> str:
+        """Lines as a string, ANSI colours included where they are wanted."""
+        out = io.StringIO()
+        console = Console(
+            file=out,
+            width=self._width + 20,
+            force_terminal=self._colour,
+            color_system="standard" if self._colour else None,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            legacy_windows=False,
+        )
+        for line in lines:
+            console.print(line, soft_wrap=True)
+        return out.getvalue()
+
+    def mark(self, state: State) -> Text:
+        """One character for a state."""
+        pretty, plain, style = MARKS[state]
+        return Text(plain if self._plain else pretty, style)
+
+    def heading(self, submission: str) -> Text:
+        """The first line of a run."""
+        return Text.assemble(("Inference Lab", "bold"), f"  grading {submission}")
+
+    def exercise_line(self, of: Exercise) -> Text:
+        """The line above an exercise's checks."""
+        return Text.assemble((f"{of.id.replace('exercise', 'Exercise ')}", "bold"), f"  {of.title}")
+
+    def check_line(self, check: Check, outcome: Outcome) -> Text:
+        """One check: mark, name, promise, number."""
+        figure = outcome.figure or WORDS.get(outcome.state, "")
+        bonus = " (bonus)" if check.bonus else ""
+        style = "dim" if outcome.state in (State.LOCKED, State.NOT_RUN) else ""
+        return Text.assemble(
+            "  ", self.mark(outcome.state), " ", (f"{check.id:21}", style or "bold"),
+            (f"{figure:>10}  ", "cyan"), (check.title + bonus, style),
+        )  # fmt: skip
+
+    def folded_line(self, result: ExerciseResult) -> Text:
+        """A whole exercise in one line: passed before, or locked."""
+        passed = sum(r.outcome.state is State.PASSED for r in result.results)
+        state = result.state
+        says = {
+            State.PASSED: f"{passed} of {len(result.results)} checks pass",
+            State.LOCKED: next((r.outcome.message for r in result.results if r.outcome.message), "locked"),
+            State.NOT_RUN: "not part of this run",
+        }.get(state, f"{passed} of {len(result.results)} checks pass")
+        name = f"{result.id.replace('exercise', 'exercise '):21}"
+        return Text.assemble("  ", self.mark(state), " ", (name, "bold"), f" {result.title}: {says}")
+
+    def details(self, check: Check, outcome: Outcome, picture: Picture | None) -> list[Text]:
+        """A check that did not pass: its promise, what was seen and wanted, the picture."""
+        head = Text.assemble(self.mark(outcome.state), " ", (check.id, "bold"), f"  {check.title}")
+        lines = [Text(), head]
+        for line in outcome.message.splitlines():
+            label, colon, rest = line.partition(":")
+            if colon and label in ("did", "saw", "wanted", "look at"):
+                lines.append(Text.assemble("    ", (f"{label}:", "cyan"), rest))
+            else:
+                lines.append(Text(f"    {line}"))
+        if isinstance(picture, Timeline):
+            lines.append(Text())
+            lines += [Text(f"    {line}", "") for line in waterfall(picture, min(self._width - 4, 84), self.glyphs)]
+        return lines
+
+    def summary(self, card: ReportCard, graded: Sequence[str]) -> list[Text]:
+        """Points, what is open, the next file and the next command."""
+        lines: list[Text] = [Text()]
+        for result in (e for e in card.exercises if e.id in graded and e.max_points):
+            lines.append(_points(result))
+        lines += self._next(card, graded)
+        return lines
+
+    def _next(self, card: ReportCard, graded: Sequence[str]) -> list[Text]:
+        for result in card.exercises:
+            if result.id in graded and result.missing:
+                return self._what_is_missing(result)
+        last = exercise(graded[-1]) if graded else EXERCISES[-1]
+        following = next((e for e in EXERCISES if e.number == last.number + 1), None)
+        if following is None:
+            return [Text.assemble(("All of it passes.", "bold green"), f" Compare: uv run lab solution {last.id}")]
+        first = following.checks[0]
+        return [
+            Text.assemble(
+                (f"{following.id.replace('exercise', 'Exercise ')} is open: ", "bold green"), following.title
+            ),
+            Text(f"  read  lessons/{following.lesson.name}, edit {', '.join(following.edits)}"),
+            Text(f"  run   uv run pytest -k {following.id}   (first check: {first.id}: {first.title})"),
+        ]
+
+    def _what_is_missing(self, result: ExerciseResult) -> list[Text]:
+        of = exercise(result.id)
+        first = result.missing[0]
+        hints = of.hints.get(first.check.id)
+        lesson = f"lessons/{hints.lesson if hints else of.lesson.name}"
+        following = next((e for e in EXERCISES if e.number == of.number + 1), None)
+        count = len(result.missing)
+        opens = f"; {following.id} opens when none is" if following else ""
+        return [
+            Text(f"{count} {'check is' if count == 1 else 'checks are'} missing in {result.id}{opens}."),
+            Text.assemble(("Next: ", "bold"), f"{first.check.id} in {of.edits[0]}"),
+            Text(f"  read  {lesson}"),
+            Text(f"  stuck uv run lab hint {first.check.id}"),
+            Text(f"  run   uv run pytest -k {result.id}   (or leave `uv run lab watch` open)"),
+        ]
+
+
+def _points(result: ExerciseResult) -> Text:
+    style = "bold green" if not result.missing else "bold"
+    return Text.assemble((f"{result.id}: {result.points} of {result.max_points} points", style))

@@ -1,0 +1,131 @@
+"""Bursts at the learner's service and at the reference service in turn: what the graded suite calls a race."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from graders.expect import Unmet
+from graders.measuring.crowd import Crowd, HttpxCrowd, WireCrowd
+from graders.measuring.race import Race, race
+from graders.measuring.timeline import Timeline
+from graders.measuring.wire import Request
+from graders.running.launcher import Launcher
+from graders.running.service import Service
+from graders.running.troubles import last_place, traceback_of
+
+TYPICAL_CPU_MS = 1.0
+MAX_CPU_MS = 1.5
+BURST_LIMIT_S = 1.2  # a burst that is not over by then has missed every floor; its picture says the rest
+BLOCK_PROOF_S = 0.06
+
+Requests = Callable[[], Sequence[Request]]
+
+
+class Contest:
+    """The learner's service against a floor, with the lab's reference service as the measure of the machine."""
+
+    def __init__(self, service: Service, launcher: Launcher) -> None:
+        self._service = service
+        self._launcher = launcher
+        self._reference: Service | None = None
+        self._cpu_ms = TYPICAL_CPU_MS
+
+    async def __call__(
+        self,
+        requests: Requests,
+        floor_s: float,
+        *,
+        client: Literal["httpx", "wire"] = "wire",
+        meets: Callable[[Timeline], bool] | None = None,
+        wall: Callable[[Timeline], float] = lambda timeline: timeline.wall_s,
+        limit_s: float = BURST_LIMIT_S,
+    ) -> Race:
+        """Race bursts of `requests()` (made anew each time) against the floor; see `measuring.race`.
+
+        Raises `Unmet` where a request is answered by something else than 200, or the service dies.
+        """
+        crowds: dict[str, tuple[Service, Crowd, int]] = {}
+
+        async def burst(service: Service, wanted: Sequence[Request]) -> tuple[float, Timeline]:
+            await service.ready()
+            key = "reference" if service is self._reference else "learner"
+            if key not in crowds or crowds[key][2] != service.port:
+                if key in crowds:
+                    await crowds[key][1].leave()
+                crowd: Crowd = HttpxCrowd(service.url) if client == "httpx" else WireCrowd(service.port)
+                crowds[key] = (service, crowd, service.port)
+            return await crowds[key][1].burst(wanted, limit_s)
+
+        attempts = 0
+
+        async def attempt() -> Timeline:
+            nonlocal attempts
+            attempts += 1
+            wanted = requests()
+            before_s = await self._service.cpu_s() if attempts > 1 else 0.0
+            began, timeline = await burst(self._service, wanted)
+            if wall(timeline) < floor_s and (meets is None or meets(timeline)):
+                await self._only_200(timeline)
+                return timeline
+            return await self._explained(began, timeline, before_s)
+
+        async def reference() -> Timeline:
+            if self._reference is None:
+                self._reference = Service(self._launcher, None)
+                self._reference.start()
+            spin = {"x-lab-spin-ms": f"{self._cpu_ms:.2f}"}
+            return (await burst(self._reference, [replace(r, headers=spin) for r in requests()]))[1]
+
+        try:
+            return await race(attempt, reference, floor_s, meets=meets, wall=wall, is_proof=_is_proof)
+        finally:
+            for _, crowd, _ in crowds.values():
+                await crowd.leave()
+
+    async def _explained(self, began: float, timeline: Timeline, before_s: float) -> Timeline:
+        """A missed attempt with what the watchdog saw, and the service fit for the next attempt."""
+        until = began + min(timeline.span_s, 60.0)
+        blocked, pool = await self._service.evidence(began, until)
+        timeline = replace(timeline, blocked=blocked, pool=pool)
+        await self._only_200(timeline)
+        if before_s:
+            spent_ms = 1000 * (await self._service.cpu_s() - before_s) / len(timeline.answers)
+            self._cpu_ms = min(MAX_CPU_MS, max(self._cpu_ms, spent_ms))
+        if any(answer.done_s is None for answer in timeline.answers):
+            await self._service.restart()  # it still works on what was given up
+        return timeline
+
+    async def _only_200(self, timeline: Timeline) -> None:
+        for answer in timeline.answers:
+            if answer.error is not None:
+                raise await self._service.no_answer(answer.label, answer.error)
+            if answer.done_s is not None and answer.status != 200:
+                raise wrong_status(self._service, answer.label, answer.status)
+
+    async def end(self) -> None:
+        """End the reference service."""
+        if self._reference is not None:
+            await self._reference.end()
+
+
+def wrong_status(service: Service, label: str, status: int | None, wanted: str = "200") -> Unmet:
+    """An answer of another status than wanted; with the learner's own traceback behind a 500."""
+    saw = f"{label} was answered {status}"
+    look_at = {
+        404: f"app/main.py: is there a route for {label}?",
+        405: f"app/main.py: which methods does the route {label.split()[1]} accept?",
+        422: f"{label}: what does it ask of the request that this one does not have?",
+        500: "what did your code raise?",
+    }.get(status or 0, f"the handler of {label}")
+    if status == 500 and (raised := service.raised(label)):
+        saw += ", because your code raised:\n" + traceback_of(raised)
+        look_at = f"{last_place(raised) or f'the handler of {label}'}: what does it need?"
+    return Unmet(f"sent {label}", saw, f"status {wanted}", look_at, cause=f"{label} {status}")
+
+
+def _is_proof(timeline: Timeline) -> bool:
+    """Whether the watchdog saw what no noise produces: requests queueing for a thread, or a line holding the loop."""
+    worst = timeline.blocking_line()
+    return timeline.pool is not None or (worst is not None and worst.length_s > BLOCK_PROOF_S)

@@ -1,0 +1,230 @@
+"""The lab's side of the warm process: order children, hear what becomes of them, leave nothing running."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+WARM = Path(__file__).with_name("warm.py")
+CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds")
+CLOSE_LIMIT_S = 3.0
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """The environment of every child, built from nothing: no variable of the learner's shell reaches it."""
+    kept = ("PATH", "SYSTEMROOT", "WINDIR")  # without the last two no socket opens on Windows
+    return {
+        **{name: os.environ[name] for name in kept if name in os.environ},
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "TEMP": str(home),
+        "TMP": str(home),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",
+    }
+
+
+class Child:
+    """One started process, heard over its control socket; events are kept in order."""
+
+    def __init__(self, control: socket.socket | socket.SocketKind, server: socket.socket | None = None) -> None:
+        self._control: Any = control
+        self._server = server
+        self._token = b""
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._order = b""
+        self._writer: asyncio.StreamWriter | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._news = asyncio.Condition()
+        self.events: list[dict[str, Any]] = []
+        self.is_over = False
+
+    @classmethod
+    def once(cls, popen: subprocess.Popen[bytes], server: socket.socket, token: str, order: bytes) -> Child:
+        """A child that connects by itself (where processes cannot be forked)."""
+        child = cls(socket.SOCK_STREAM, server)
+        child._popen, child._token, child._order = popen, token.encode(), order
+        return child
+
+    async def listen(self) -> None:
+        """Begin to hear; does nothing the second time."""
+        if self._reader is not None:
+            return
+        if self._server is not None:
+            loop = asyncio.get_running_loop()
+            self._server.setblocking(False)
+            connection, _ = await asyncio.wait_for(loop.sock_accept(self._server), 20)
+            self._server.close()
+            self._control = connection
+        reader, self._writer = await asyncio.open_connection(sock=self._control, limit=2**22)
+        if self._token:
+            if (await reader.readline()).strip() != self._token:
+                raise ConnectionError("somebody else connected in the child's place")
+            self._writer.write(self._order + b"\n")
+        self._reader = asyncio.create_task(self._read(reader))
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while line := await reader.readline():
+                with contextlib.suppress(ValueError):
+                    event = json.loads(line)
+                    if isinstance(event, dict) and "event" in event:
+                        await self._tell(event)
+        if self._popen is not None:
+            code = await asyncio.to_thread(self._popen.wait)
+            await self._tell({"event": "exited", "code": code if code >= 0 else None, "signal": max(-code, 0) or None})
+        async with self._news:
+            self.is_over = True
+            self._news.notify_all()
+
+    async def _tell(self, event: dict[str, Any]) -> None:
+        async with self._news:
+            self.events.append(event)
+            self._news.notify_all()
+
+    def last(self, *names: str) -> dict[str, Any] | None:
+        """The latest event with one of these names."""
+        return next((e for e in reversed(self.events) if e["event"] in names), None)
+
+    async def wait_for(self, *names: str, timeout_s: float, token: str | None = None) -> dict[str, Any] | None:
+        """Wait for one of these events; `None` when the time is over or the child has ended without it."""
+        await self.listen()
+
+        def found() -> dict[str, Any] | None:
+            wanted = (e for e in self.events if e["event"] in names and (token is None or e.get("token") == token))
+            return next(wanted, None)
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s), self._news:
+                await self._news.wait_for(lambda: found() is not None or self.is_over)
+        return found()
+
+    async def ask(self, command: str, answer: str, timeout_s: float, **data: Any) -> dict[str, Any] | None:
+        """Send a command and wait for its answer; `None` if none comes in time."""
+        await self.listen()
+        token = secrets.token_hex(4)
+        assert self._writer is not None
+        with contextlib.suppress(OSError):
+            self._writer.write(json.dumps({"command": command, "token": token, **data}).encode() + b"\n")
+            await self._writer.drain()
+        return await self.wait_for(answer, timeout_s=timeout_s, token=token)
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id, once it is known."""
+        forked = self.last("forked")
+        return int(forked["pid"]) if forked else None
+
+    async def end(self, grace_s: float = 0.3) -> None:
+        """Stop it and everything it started: TERM, then KILL; returns when it has ended."""
+        await self.listen()
+        import signal
+
+        for number, patience_s in (("SIGTERM", grace_s), ("SIGKILL", 3.0)):
+            if self.is_over:
+                break
+            if self._popen is not None:
+                self._popen.terminate() if number == "SIGTERM" else self._popen.kill()
+            elif (pid := self.pid) is not None and not self.last("exited"):
+                with contextlib.suppress(OSError):
+                    os.killpg(pid, getattr(signal, number))
+            await self.wait_for("exited", timeout_s=patience_s)
+        self.close()
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._reader is not None:
+            self._reader.cancel()
+        if self._writer is not None:
+            self._writer.close()
+
+
+class Launcher:
+    """Starts children; a context whose end leaves none of them running. Making one does not wait for anything."""
+
+    def __init__(self, fork: bool = CAN_FORK) -> None:
+        self.scratch = Path(tempfile.mkdtemp(prefix="inference-lab-")).resolve()
+        self._fork = fork
+        self._count = 0
+        self._once: list[subprocess.Popen[bytes]] = []
+        if fork:
+            self._orders, theirs = socket.socketpair()
+            self._warm = self._python(str(theirs.fileno()), pass_fds=(theirs.fileno(),))
+            theirs.close()
+
+    def _python(self, *arguments: str, pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-I", str(WARM), *arguments],
+            env=clean_environment(self.scratch),
+            cwd=self.scratch,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=None if os.environ.get("LAB_DEBUG") else subprocess.DEVNULL,
+            **({"pass_fds": pass_fds, "start_new_session": True} if pass_fds else {}),
+        )
+
+    def folder(self, what: str) -> Path:
+        """A new empty folder for one start, removed at the end."""
+        self._count += 1
+        folder = self.scratch / f"{what}-{self._count}"
+        folder.mkdir()
+        return folder
+
+    def start(self, entry: str, spec: Mapping[str, Any], listener: socket.socket | None = None) -> Child:
+        """Order a child that calls `entry` ("module:function") with the spec; returns at once.
+
+        The listener's descriptor goes to the child and is closed here, so that its port dies with the child.
+        """
+        order = json.dumps({"entry": entry, "spec": dict(spec)}).encode()
+        if not self._fork:
+            server = socket.create_server(("127.0.0.1", 0))
+            token = secrets.token_hex(16)
+            popen = self._python("--once", str(server.getsockname()[1]), token)
+            self._once.append(popen)
+            return Child.once(popen, server, token, order)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            fds = [theirs.fileno(), *([listener.fileno()] if listener else [])]
+            try:
+                socket.send_fds(self._orders, [len(order).to_bytes(4, "big")], fds)
+                self._orders.sendall(order)
+            except OSError as error:
+                raise ChildProcessError(f"the lab's own helper process has ended: {error}") from error
+        if listener is not None:
+            listener.close()
+        return Child(ours)
+
+    def close(self) -> None:
+        """End every child and remove the scratch folder."""
+        if self._fork:
+            self._orders.close()
+            try:
+                self._warm.wait(CLOSE_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                self._warm.kill()
+                self._warm.wait()
+        for popen in self._once:
+            popen.kill()
+            popen.wait()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def __enter__(self) -> Launcher:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,239 @@
+"""A process that has the frameworks imported and forks one child per start; run as a script, never imported by the lab.
+
+    python -I warm.py FD                    POSIX: wait for orders on this socket, fork for each
+    python -I warm.py --once PORT TOKEN     elsewhere: be the child oneself, connected over loopback
+
+An order is four bytes of length and a JSON object `{"entry": "module:function", "spec": {...}}`; with it travel the
+child's control socket and, for a service, its listening socket. The fate of each child (exit code, signal, peak
+memory) is told on the child's own control socket, after the last thing that the child said.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import selectors
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+LAB = str(Path(__file__).resolve().parents[2])
+sys.path.insert(0, LAB)
+
+from graders.running.control import Control  # noqa: E402
+
+PRELOAD = ("graders.running.serve", "graders.running.reference", "httptools", "uvloop")
+GRACE_S = 0.5
+OUTPUT_LIMIT = 64 * 2**20
+MEMORY_LIMIT = 8 * 2**30
+CPU_LIMIT_S = 300
+
+
+def preload() -> None:
+    """Import what every child needs, so that a start costs milliseconds."""
+    for name in PRELOAD:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+
+
+class Warm:
+    """The forking process: its orders, its children, their ends."""
+
+    def __init__(self, orders: socket.socket) -> None:
+        self._orders = orders
+        self._children: dict[int, socket.socket] = {}
+        self._wake, wake_writer = socket.socketpair()
+        for end in (self._wake, wake_writer):
+            end.setblocking(False)
+        signal.set_wakeup_fd(wake_writer.fileno())
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the lab, which then closes the orders
+
+    def run(self) -> None:
+        """Serve orders until the lab closes the socket or dies; leave nothing running."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._orders, selectors.EVENT_READ)
+            selector.register(self._wake, selectors.EVENT_READ)
+            alive = True
+            while alive:
+                for key, _ in selector.select():
+                    if key.fileobj is self._wake:
+                        with contextlib.suppress(BlockingIOError):
+                            self._wake.recv(4096)
+                        self._reap()
+                    elif not self._take_order():
+                        alive = False
+        self._end_all()
+
+    def _take_order(self) -> bool:
+        try:
+            head, fds, _, _ = socket.recv_fds(self._orders, 4, 4)
+            if len(head) < 4:
+                return False
+            payload = b""
+            while len(payload) < int.from_bytes(head, "big"):
+                payload += self._orders.recv(int.from_bytes(head, "big") - len(payload))
+        except OSError:
+            return False
+        order = json.loads(payload)
+        pid = os.fork()
+        if pid == 0:
+            self._become(order, fds)
+        control, *others = fds
+        for fd in others:
+            os.close(fd)
+        self._children[pid] = socket.socket(fileno=control)
+        return True
+
+    def _become(self, order: dict[str, Any], fds: list[int]) -> None:
+        """In the forked child: forget the parent's business and run the entry."""
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGCHLD, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+            os.setsid()
+            self._orders.close()
+            self._wake.close()
+            for other in self._children.values():
+                other.close()
+            control, *listeners = (socket.socket(fileno=fd) for fd in fds)
+            Control(control).send("forked", pid=os.getpid())
+            run_entry(order, control, listeners)
+            status = 0
+        except SystemExit as exit_:
+            status = exit_.code if isinstance(exit_.code, int) else 1
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            with contextlib.suppress(Exception):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(status)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            control = self._children.pop(pid, None)
+            if control is None:
+                continue  # an orphan of a child's, handed to this process
+            with contextlib.suppress(OSError):
+                os.killpg(pid, signal.SIGKILL)
+            scale = 2**20 if sys.platform == "darwin" else 2**10
+            code = os.waitstatus_to_exitcode(status)
+            with contextlib.suppress(OSError):
+                control.sendall(b"\n")  # after a line that the child's end cut short
+            Control(control).send(
+                "exited",
+                code=code if code >= 0 else None,
+                signal=-code if code < 0 else None,
+                peak_mib=round(usage.ru_maxrss / scale),
+                cpu_s=round(usage.ru_utime + usage.ru_stime, 3),
+            )
+            control.close()
+
+    def _end_all(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for pid in self._children:
+                with contextlib.suppress(OSError):
+                    os.killpg(pid, number)
+            deadline = time.monotonic() + GRACE_S
+            while self._children and time.monotonic() < deadline:
+                self._reap()
+                select.select([self._wake], [], [], 0.05)  # a child's end wakes it
+        _kill_descendants()
+
+
+def run_entry(order: dict[str, Any], control: socket.socket, listeners: list[socket.socket]) -> None:
+    """Set the process up as the order says and call its entry."""
+    spec = order["spec"]
+    _limit_resources()
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    if output := spec.get("output"):
+        fd = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(fd, 1)
+        os.dup2(fd, 2)
+    os.environ.update(spec.get("env", {}))
+    module, function = order["entry"].split(":")
+    getattr(importlib.import_module(module), function)(spec, Control(control), *listeners)
+
+
+def _limit_resources() -> None:
+    try:
+        import resource
+    except ImportError:
+        return
+    for kind, value in (
+        ("RLIMIT_CORE", 0),
+        ("RLIMIT_FSIZE", OUTPUT_LIMIT),
+        ("RLIMIT_AS", MEMORY_LIMIT),
+        ("RLIMIT_CPU", CPU_LIMIT_S),
+    ):
+        with contextlib.suppress(ValueError, OSError):
+            _, hard = resource.getrlimit(getattr(resource, kind))
+            soft = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(getattr(resource, kind), (soft, hard))
+
+
+def _become_subreaper() -> None:
+    """Let orphans of the learner's code fall to this process, which ends them (Linux)."""
+    if sys.platform == "linux":
+        import ctypes
+
+        pr_set_child_subreaper = 36  # linux/prctl.h
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
+
+
+def _kill_descendants() -> None:
+    try:
+        import psutil
+    except ImportError:
+        return
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            child.kill()
+
+
+def serve_orders(fd: int) -> None:
+    """Be the forking process."""
+    _become_subreaper()
+    orders = socket.socket(fileno=fd)
+    preload()
+    gc.collect()
+    gc.freeze()
+    Warm(orders).run()
+
+
+def serve_once(port: int, token: str) -> None:
+    """Be the child: where a process cannot be forked, each start pays for its imports."""
+    control = socket.create_connection(("127.0.0.1", port))
+    control.sendall(token.encode() + b"\n")
+    with control.makefile("rb") as lines:
+        order = json.loads(lines.readline())
+    listeners = []
+    if order["spec"].get("listen"):
+        listeners.append(socket.create_server(("127.0.0.1", 0)))
+        Control(control).send("bound", port=listeners[0].getsockname()[1])
+    Control(control).send("forked", pid=os.getpid())
+    run_entry(order, control, listeners)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--once":
+        serve_once(int(sys.argv[2]), sys.argv[3])
+    else:
+        serve_orders(int(sys.argv[1]))

@@ -1,0 +1,140 @@
+"""A graded run as a whole: the processes it starts, the verdicts as they come, the card it prints. Knows no pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graders.curriculum import EXERCISES, LAB, exercise
+from graders.expect import Picture
+from graders.grading import Grading, state_folder
+from graders.measuring.timeline import Timeline
+from graders.running.launcher import Launcher
+from graders.running.packages import Packages
+from graders.running.service import Service
+from graders.submission import Submission
+from graders.unlocking import Memory
+from graders.verdict import Check, Outcome, State
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from graders.reporting.terminal import Card
+
+
+class Session:
+    """Starts the service before anything else happens, then keeps the record and prints it."""
+
+    def __init__(
+        self,
+        submission: Submission,
+        reports: Mapping[Path, str],
+        write: Callable[[str], object],
+        new_card: Callable[[], Card],
+    ) -> None:
+        self.launcher = Launcher()
+        self.service = Service(self.launcher, submission)
+        self.service.start()
+        self.packages = Packages(self.launcher, state_folder(LAB))
+        self.packages.start()
+        self.grading = Grading(submission, Memory(state_folder(LAB)))
+        self._reports = reports
+        self._write = write
+        self._new_card = new_card
+        self._card: Card | None = None
+        self._entered: set[str] = set()
+
+    @property
+    def card(self) -> Card:
+        """The renderer, made when the first line is due: its libraries load while the service starts."""
+        if self._card is None:
+            self._card = self._new_card()
+        return self._card
+
+    def say(self, *lines: Text | str) -> None:
+        """Print lines of the card."""
+        self._write(self.card.text(lines))
+
+    def write_reports(self) -> None:
+        """Bring every requested report up to date."""
+        if self._reports:
+            from graders.reporting.reports import write_reports
+
+            for trouble in write_reports(self.grading.card(), self._reports):
+                self.say(trouble)
+
+    def begin(self, selected: Iterable[Check]) -> list[Check]:
+        """Plan the run, print its head, write reports in which nothing is graded yet."""
+        plan = self.grading.plan(selected)
+        if plan:
+            self.write_reports()
+            submission = self.grading.submission
+            self.say(
+                self.card.heading("app/ in this repository" if submission.is_the_labs_own else str(submission.root))
+            )
+            first = exercise(plan[0].exercise).number
+            for of in EXERCISES:
+                if of.number < first and self.grading.is_trusted(of):
+                    self.say(self.card.folded_line(self.grading.card().exercise(of.id)))
+        return plan
+
+    def record(self, check: Check, outcome: Outcome) -> None:
+        """Keep a verdict, print its line, bring the reports up to date."""
+        self.grading.record(check, outcome)
+        self.write_reports()
+        if check.exercise not in self._entered:
+            self._entered.add(check.exercise)
+            if outcome.state is State.LOCKED:
+                self.say(self.card.folded_line(self.grading.card().exercise(check.exercise)))
+            else:
+                self.say("", self.card.exercise_line(exercise(check.exercise)))
+        if outcome.state is not State.LOCKED:
+            self.say(self.card.check_line(check, outcome))
+
+    def told(self, check: Check, outcome: Outcome) -> str:
+        """What a failed check has to say, with its picture, as plain text for other tools."""
+        lines = self.card.details(check, outcome, picture_in(outcome))
+        return self.card.text(lines).strip()
+
+    def finish(self) -> None:
+        """Remember the verdicts, write the final reports, print what failed and what is next."""
+        if not self.grading.graded:
+            return
+        self.grading.remember()
+        self.write_reports()
+        card = self.grading.card()
+        for check, outcome in self._worth_telling():
+            self.say(*self.card.details(check, outcome, picture_in(outcome)))
+        self.say(*self.card.summary(card, self.grading.graded))
+
+    def _worth_telling(self) -> list[tuple[Check, Outcome]]:
+        """The failures to explain: one per cause, and only the first where nothing works yet."""
+        told: dict[str, tuple[Check, Outcome]] = {}
+        for check, outcome in self.grading.outcomes.items():
+            if outcome.state in (State.FAILED, State.INCONCLUSIVE):
+                told.setdefault(outcome.cause or f"{check.exercise}.{check.id}", (check, outcome))
+        failed = list(told.values())
+        if failed and self._is_untouched(failed[0][0].exercise):
+            return failed[:1]
+        return failed
+
+    def _is_untouched(self, exercise_id: str) -> bool:
+        states = [o.state for c, o in self.grading.outcomes.items() if c.exercise == exercise_id and c.points]
+        return State.PASSED not in states
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether something was graded and all of it that could be judged here passed."""
+        states = {outcome.state for check, outcome in self.grading.outcomes.items() if not check.bonus}
+        return State.PASSED in states and states <= {State.PASSED, State.NOT_RUN}
+
+    def close(self) -> None:
+        """Leave nothing running."""
+        self.launcher.close()
+
+
+def picture_in(outcome: Outcome) -> Picture | None:
+    """The picture that an outcome carries."""
+    data = outcome.evidence.get("timeline")
+    return Timeline.from_json(data) if data else None

@@ -1,0 +1,292 @@
+"""Exercise 1: a first inference endpoint, and what five, 81 and one in between do to it."""
+
+import itertools
+import math
+
+from graders.curriculum import PREDICT_S, check
+from graders.measuring.wire import Request
+from graders.running.contest import wrong_status
+
+FLOOR_OF_TWO_S = 2 * PREDICT_S  # any two predictions that wait for one another
+FLOOR_OF_POOL_S = 3 * PREDICT_S  # 81 predictions through the default 40 threads: three rounds
+PAYLOAD = {"feature_1": 1.0, "feature_2": 2.0}
+_fresh = itertools.count(1)
+
+
+def predict_request(at_s=0.0):
+    """A prediction that no earlier one can have been cached for."""
+    number = next(_fresh)
+    return Request("POST", "/predict", {"feature_1": number + 0.25, "feature_2": 1 / number}, at_s=at_s)
+
+
+def seconds(value):
+    return "no answer" if math.isinf(value) else f"{value:.2f} s"
+
+
+@check(points=1)
+async def test_health(service, expect):
+    """GET /health says that the service is healthy."""
+    answer = await service.get("/health")
+
+    if answer.status != 200:
+        raise wrong_status(service, answer.label, answer.status)
+    body = answer.json()
+    expect(
+        isinstance(body, dict) and body.get("status") == "healthy",
+        did="sent GET /health",
+        saw=f"200 with {answer.excerpt()}",
+        wanted='200 with JSON such as {"status": "healthy"}',
+        look_at="app/main.py: what does the handler of /health return?",
+    )
+    expect.show(f"{1000 * answer.latency_s:.0f} ms")
+
+
+@check(points=2)
+async def test_predict(service, expect):
+    """POST /predict answers with a prediction and the model's version, and with nothing else."""
+    answer = await service.post("/predict", PAYLOAD)
+
+    if answer.status != 200:
+        raise wrong_status(service, answer.label, answer.status)
+    did, look_at = f"sent POST /predict with {PAYLOAD}", "app/main.py: what does the response model declare?"
+    body = answer.json()
+    expect(
+        isinstance(body, dict) and set(body) == {"prediction", "model_version"},
+        did=did,
+        saw=f"200 with {answer.excerpt()}",
+        wanted="a JSON object with exactly the keys prediction and model_version",
+        look_at=look_at,
+    )
+    prediction, version = body["prediction"], body["model_version"]
+    expect(
+        isinstance(prediction, int | float) and not isinstance(prediction, bool) and math.isfinite(prediction),
+        did=did,
+        saw=f"prediction is {prediction!r:.80}",
+        wanted="prediction is a finite number, such as 0.85",
+        look_at=look_at,
+    )
+    expect(
+        isinstance(version, str) and version.strip() != "",
+        did=did,
+        saw=f"model_version is {version!r:.80}",
+        wanted='model_version is a text that is not empty, such as "1.0.0"',
+        look_at=look_at,
+    )
+    expect.show(f"{prediction:g}")
+
+
+@check(points=2)
+async def test_models(service, expect):
+    """The generated documentation names the request and response models, and /predict uses them."""
+    answer = await service.get("/openapi.json")
+    if answer.status != 200:
+        raise wrong_status(service, answer.label, answer.status)
+    document = answer.json() if isinstance(answer.json(), dict) else {}
+    schemas = document.get("components", {}).get("schemas", {})
+    did, look_at = (
+        "read /openapi.json, which FastAPI makes from your code",
+        "app/main.py: which Pydantic models are there?",
+    )
+
+    for name in ("PredictRequest", "PredictResponse"):
+        expect(
+            name in schemas,
+            did=did,
+            saw=f"schemas called {', '.join(schemas)}" if schemas else "no schema at all",
+            wanted=f"a model called {name}",
+            look_at=look_at,
+        )
+    model = schemas["PredictRequest"]
+    for feature in ("feature_1", "feature_2"):
+        field = model.get("properties", {}).get(feature, {})
+        kind = field.get("type", "no plain type" if field else "missing")
+        expect(
+            kind == "number" and feature in model.get("required", []),
+            did=did,
+            saw=f"PredictRequest.{feature}: {kind}, {'required' if feature in model.get('required', []) else 'optional'}",
+            wanted=f"PredictRequest.{feature}: number, required",
+            look_at="class PredictRequest: which type has the field, and has it a default?",
+        )
+    operation = document.get("paths", {}).get("/predict", {}).get("post", {})
+    used = {
+        "PredictRequest": ("takes", operation.get("requestBody", {})),
+        "PredictResponse": ("returns", operation.get("responses", {}).get("200", {})),
+    }
+    for name, (verb, part) in used.items():
+        expect(
+            f"#/components/schemas/{name}" in _references(part),
+            did=did,
+            saw=f"POST /predict {verb} {', '.join(_references(part)) or 'no model'}",
+            wanted=f"POST /predict {verb} {name}",
+            look_at="the signature of the handler of /predict: what does it declare?",
+        )
+    expect.show(f"{len(schemas)} schemas")
+
+
+def _references(part):
+    if isinstance(part, dict):
+        found = [part["$ref"]] if isinstance(part.get("$ref"), str) else []
+        return found + [r for value in part.values() for r in _references(value)]
+    if isinstance(part, list):
+        return [r for value in part for r in _references(value)]
+    return []
+
+
+BAD_REQUESTS = {
+    "without feature_1": ({"feature_2": 2.0}, "feature_1"),
+    "without feature_2": ({"feature_1": 1.0}, "feature_2"),
+    'with feature_1 = "abc"': ({"feature_1": "abc", "feature_2": 2.0}, "feature_1"),
+    "with feature_2 = null": ({"feature_1": 1.0, "feature_2": None}, "feature_2"),
+    "with feature_1 = [1.0]": ({"feature_1": [1.0], "feature_2": 2.0}, "feature_1"),
+    "with a list for a body": ([1.0, 2.0], None),
+    "with an empty body": (b"", None),
+    "with broken JSON": (b'{"feature_1": 1.0, "feature_2"', None),
+}
+
+
+@check(points=2)
+async def test_validation(service, expect):
+    """A request that breaks the contract is answered 422, names the field, and the service lives on."""
+    look_at = "class PredictRequest: what does Pydantic check, if you let it?"
+    for described, (body, field) in BAD_REQUESTS.items():
+        raw = isinstance(body, bytes)
+        answer = await service.post("/predict", None if raw else body, content=body if raw else None)
+        did = f"sent POST /predict {described}"
+        if answer.status in (404, 405, 500):
+            raise wrong_status(service, answer.label, answer.status, wanted="422")
+        expect(
+            answer.status == 422,
+            did=did,
+            saw=f"{answer.status} with {answer.excerpt()}",
+            wanted="422",
+            look_at=look_at,
+        )
+        expect(
+            field is None or field.encode() in answer.body,
+            did=did,
+            saw=f"422 with {answer.excerpt()}",
+            wanted=f"422 whose body names {field}, so that the caller knows what to mend",
+            look_at="an exception handler of your own: what does it leave out?",
+        )
+    after = await service.post("/predict", PAYLOAD)
+    if after.status != 200:
+        raise wrong_status(service, after.label, after.status)
+    expect.show(f"{len(BAD_REQUESTS)} refused")
+
+
+@check(points=2)
+async def test_takes_its_time(race, expect):
+    """One prediction takes 0.1 s, the time of the simulated model, and not twice that."""
+    alone = await race(lambda: [predict_request()], FLOOR_OF_TWO_S)
+
+    expect.show(seconds(alone.best.wall_s), alone.best)
+    # 1 ms below 0.1 s for timer resolution: under uvloop a sleep of 0.1 s was seen to end after 0.0993 s.
+    expect(
+        min(alone.walls_s) >= PREDICT_S - 0.001,
+        did="sent one POST /predict",
+        saw=f"the answer came after {1000 * min(alone.walls_s):.1f} ms",
+        wanted=f"at least {PREDICT_S:.1f} s: the model takes its time, or the next checks prove nothing",
+        look_at="the handler of /predict: where does it wait for the model, and how long?",
+    )
+    expect.met(
+        alone,
+        did="sent one POST /predict, several times",
+        saw=f"the fastest answer came after {seconds(alone.best.wall_s)}",
+        wanted=f"under {FLOOR_OF_TWO_S:.1f} s",
+        look_at="the handler of /predict: what does it do besides waiting 0.1 s?",
+    )
+
+
+@check(points=4)
+async def test_five_parallel(race, expect):
+    """Five predictions sent together take about as long as one."""
+    five = await race(lambda: [predict_request() for _ in range(5)], FLOOR_OF_TWO_S, client="httpx")
+
+    expect.show(seconds(five.best.wall_s), five.best)
+    expect.met(
+        five,
+        did="sent 5 POST /predict at the same moment, each from a client of its own",
+        saw=f"the last answer came after {seconds(five.best.wall_s)}, the first after {seconds(five.best.fastest_s)}",
+        wanted=f"the last one before {FLOOR_OF_TWO_S:.1f} s: that is the least it takes when two wait for one another",
+        look_at="the handler of /predict: what can the event loop do while the model works?",
+    )
+
+
+@check(points=3)
+async def test_many_parallel(race, expect):
+    """81 predictions sent together take less than three rounds of a pool of 40 threads."""
+    many = await race(lambda: [predict_request() for _ in range(81)], FLOOR_OF_POOL_S)
+
+    expect.show(seconds(many.best.wall_s), many.best)
+    expect.met(
+        many,
+        did="sent 81 POST /predict at the same moment, each from a client of its own",
+        saw=f"the last answer came after {seconds(many.best.wall_s)}, the first after {seconds(many.best.fastest_s)}",
+        wanted=f"the last one before {FLOOR_OF_POOL_S:.1f} s: the least that 40 threads need for 81 predictions",
+        look_at="the handler of /predict: does it wait, or does something wait for it (a thread, a lock, a queue)?",
+    )
+
+
+@check(points=2)
+async def test_stays_responsive(race, expect):
+    """While predictions are in flight, GET /health is answered before they are."""
+
+    def health_among_predictions():
+        return [*(predict_request() for _ in range(5)), Request("GET", "/health", at_s=PREDICT_S / 4)]
+
+    def health_came_first(timeline):
+        health = timeline.only("GET /health").answers[0]
+        return health.is_complete and all(
+            a.done_s is None or health.done_s < a.done_s for a in timeline.only("POST /predict").answers
+        )
+
+    def predictions_s(timeline):
+        return timeline.only("POST /predict").wall_s
+
+    among = await race(health_among_predictions, FLOOR_OF_TWO_S, meets=health_came_first, wall=predictions_s)
+
+    health = among.best.only("GET /health").answers[0]
+    waited = seconds(math.inf if health.latency_s is None else health.latency_s)
+    first = "before" if health_came_first(among.best) else "after"
+    expect.show(f"{1000 * health.latency_s:.0f} ms" if health.latency_s else waited, among.best)
+    expect.met(
+        among,
+        did="sent 5 POST /predict together, and GET /health while they were in flight",
+        saw=f"/health was answered {first} the first prediction, {waited} after it was sent; "
+        f"the last prediction came after {seconds(predictions_s(among.best))}",
+        wanted=f"/health first, and every prediction before {FLOOR_OF_TWO_S:.1f} s",
+        look_at="what does /health have to wait for: the event loop, a thread, a lock?",
+    )
+
+
+OBSERVATIONS = {
+    "FIVE_ASYNC_SLEEP": (0.1, "five requests to `async def` with `await asyncio.sleep`"),
+    "FIVE_TIME_SLEEP_IN_ASYNC_DEF": (0.5, "five requests to `async def` with `time.sleep`"),
+    "FIVE_TIME_SLEEP_IN_DEF": (0.1, "five requests to `def` with `time.sleep`"),
+    "HUNDRED_TIME_SLEEP_IN_DEF": (0.3, "a hundred requests to `def` with `time.sleep`"),
+}
+OBSERVED_WITHIN_S = 0.1
+
+
+@check(points=2)
+def test_observations(submission, expect):
+    """app/observations.py holds what the experiment showed on your machine."""
+    found = submission.literals("app/observations.py")
+    command = "`uv run lab experiment` measures it: which number did it print?"
+    for name, (theory_s, described) in OBSERVATIONS.items():
+        value = found.get(name)
+        expect(
+            isinstance(value, int | float) and not isinstance(value, bool),
+            did=f"read {name} in app/observations.py",
+            saw="it is not there" if name not in found else f"it is {value!r}",
+            wanted=f"a plain number of seconds: how long {described} took",
+            look_at=command,
+        )
+        expect(
+            abs(value - theory_s) <= OBSERVED_WITHIN_S + 1e-9,
+            did=f"read {name} in app/observations.py",
+            saw=f"{value} s",
+            wanted=f"what {described} take, within {OBSERVED_WITHIN_S} s",
+            look_at=command + " A belief is no measurement.",
+        )
+    expect.show(f"{len(OBSERVATIONS)} right")
