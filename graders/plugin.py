@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +67,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     """
     submission = early_config.known_args_namespace.submission
     if submission and early_config.inipath != SETTINGS and early_config.known_args_namespace.inifilename is None:
-        raise SystemExit(pytest.main(["-c", str(SETTINGS), "--rootdir", str(LAB), *early_config.invocation_params.args]))
+        raise SystemExit(
+            pytest.main(["-c", str(SETTINGS), "--rootdir", str(LAB), *early_config.invocation_params.args])
+        )
 
 
 # --- configure -------------------------------------------------------------------------------------------------------
@@ -187,6 +189,21 @@ def submission(lab: Session) -> Submission:
 def service(lab: Session) -> Service:
     """The learner's service under uvicorn; ordered before collection, waited for by whoever asks it first."""
     return lab.service
+
+
+@pytest.fixture
+async def start_service(lab: Session) -> AsyncIterator[Callable[..., Awaitable[Service]]]:
+    """Starts further services of the same submission, with an environment and a probe of their own."""
+    started: list[Service] = []
+
+    async def start(**options: Any) -> Service:
+        started.append(Service(lab.launcher, lab.grading.submission, **options))
+        await started[-1].ready()
+        return started[-1]
+
+    yield start
+    for service in started:
+        await service.end()
 
 
 @pytest.fixture(scope="session")

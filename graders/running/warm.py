@@ -49,10 +49,10 @@ class Warm:
     def __init__(self, orders: socket.socket) -> None:
         self._orders = orders
         self._children: dict[int, socket.socket] = {}
-        self._wake, wake_writer = socket.socketpair()
-        for end in (self._wake, wake_writer):
+        self._wake, self._wake_writer = socket.socketpair()
+        for end in (self._wake, self._wake_writer):
             end.setblocking(False)
-        signal.set_wakeup_fd(wake_writer.fileno())
+        signal.set_wakeup_fd(self._wake_writer.fileno())
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the lab, which then closes the orders
 
@@ -102,6 +102,7 @@ class Warm:
             os.setsid()
             self._orders.close()
             self._wake.close()
+            self._wake_writer.close()
             for other in self._children.values():
                 other.close()
             control, *listeners = (socket.socket(fileno=fd) for fd in fds)
