@@ -169,8 +169,9 @@ def _is_below(item: pytest.Item, argument: str, here: Path) -> bool:
 @pytest.fixture
 def expect(request: pytest.FixtureRequest) -> Expect:
     """States a requirement; keeps the figure and the picture for the card."""
-    request.node.stash[EXPECT] = Expect()
-    return request.node.stash[EXPECT]
+    notes = Expect()
+    request.node.stash[EXPECT] = notes
+    return notes
 
 
 @pytest.fixture(scope="session")

@@ -101,6 +101,7 @@ class Session:
         """Remember the verdicts, write the final reports, print what failed and what is next."""
         if not self.grading.graded:
             return
+        self.launcher.begin_close()
         self.grading.remember()
         self.write_reports()
         card = self.grading.card()

@@ -100,10 +100,11 @@ async def test_models(service, expect):
     for feature in ("feature_1", "feature_2"):
         field = model.get("properties", {}).get(feature, {})
         kind = field.get("type", "no plain type" if field else "missing")
+        needed = "required" if feature in model.get("required", []) else "optional"
         expect(
-            kind == "number" and feature in model.get("required", []),
+            (kind, needed) == ("number", "required"),
             did=did,
-            saw=f"PredictRequest.{feature}: {kind}, {'required' if feature in model.get('required', []) else 'optional'}",
+            saw=f"PredictRequest.{feature}: {kind}, {needed}",
             wanted=f"PredictRequest.{feature}: number, required",
             look_at="class PredictRequest: which type has the field, and has it a default?",
         )

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def clean_environment(home: Path) -> dict[str, str]:
 class Child:
     """One started process, heard over its control socket; events are kept in order."""
 
-    def __init__(self, control: socket.socket | socket.SocketKind, server: socket.socket | None = None) -> None:
+    def __init__(self, control: socket.socket | None, server: socket.socket | None = None) -> None:
         self._control: Any = control
         self._server = server
         self._token = b""
@@ -55,7 +56,7 @@ class Child:
     @classmethod
     def once(cls, popen: subprocess.Popen[bytes], server: socket.socket, token: str, order: bytes) -> Child:
         """A child that connects by itself (where processes cannot be forked)."""
-        child = cls(socket.SOCK_STREAM, server)
+        child = cls(None, server)
         child._popen, child._token, child._order = popen, token.encode(), order
         return child
 
@@ -131,8 +132,6 @@ class Child:
     async def end(self, grace_s: float = 0.3) -> None:
         """Stop it and everything it started: TERM, then KILL; returns when it has ended."""
         await self.listen()
-        import signal
-
         for number, patience_s in (("SIGTERM", grace_s), ("SIGKILL", 3.0)):
             if self.is_over:
                 break
@@ -173,7 +172,8 @@ class Launcher:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=None if os.environ.get("LAB_DEBUG") else subprocess.DEVNULL,
-            **({"pass_fds": pass_fds, "start_new_session": True} if pass_fds else {}),
+            pass_fds=pass_fds,
+            start_new_session=CAN_FORK,
         )
 
     def folder(self, what: str) -> Path:
@@ -207,10 +207,15 @@ class Launcher:
             listener.close()
         return Child(ours)
 
-    def close(self) -> None:
-        """End every child and remove the scratch folder."""
+    def begin_close(self) -> None:
+        """Have every child ended, without waiting for it."""
         if self._fork:
             self._orders.close()
+
+    def close(self) -> None:
+        """End every child and remove the scratch folder."""
+        self.begin_close()
+        if self._fork:
             try:
                 self._warm.wait(CLOSE_LIMIT_S)
             except subprocess.TimeoutExpired:

@@ -76,7 +76,7 @@ def load(root: Path, control: Control, code: LearnersCode, probe: str | None = N
     except BaseException as error:  # SystemExit too: the learner must read that it was called
         control.send("broken", stage="import", has_main=(root / "app/main.py").is_file(), **code.describe(error))
         raise BrokenSubmissionError from error
-    app = getattr(module, "app", None)
+    app: Any = getattr(module, "app", None)
     if not is_asgi(app):
         names = [name for name, value in vars(module).items() if isinstance(value, FastAPI)]
         control.send("broken", stage="app", found=type(app).__name__ if hasattr(module, "app") else None, fastapi=names)

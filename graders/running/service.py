@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,6 +78,7 @@ class Service:
             await self.restart()
             return
         assert self._child is not None
+        await load_client()
         since = time.monotonic()
         news = await self._child.wait_for("started", "broken", "stuck", "exited", timeout_s=START_LIMIT_S)
         if news is not None and news["event"] == "started":
@@ -160,9 +162,9 @@ class Service:
 
     async def request(self, method: str, path: str, *, json: Any = None, content: bytes | None = None) -> Answer:
         """One request with a limit of time and bytes; raises `Unmet` where no whole answer comes."""
+        await self.ready()
         import httpx
 
-        await self.ready()
         label = f"{method} {path}"
         if self._client is None:
             self._client = new_client(self.url)
@@ -248,6 +250,19 @@ class Service:
         """The latest exception that a request of this label let through."""
         events = self._child.events if self._child else []
         return next((e for e in reversed(events) if e["event"] == "raised" and e.get("request") == label), None)
+
+
+async def load_client() -> None:
+    """Import everything that a request needs, while the service starts: httpx loads its parts at the first request."""
+    if "httpx" in sys.modules:
+        return
+    import httpx
+
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound and not listening: the connection is refused at once
+        async with new_client(f"http://127.0.0.1:{nobody.getsockname()[1]}") as client:
+            with contextlib.suppress(httpx.HTTPError):
+                await client.get("/")
 
 
 def new_client(url: str) -> Any:
