@@ -1,0 +1,29 @@
+import time
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+app = FastAPI()
+model_is_ready = False
+
+
+class PredictRequest(BaseModel):
+    feature_1: float
+    feature_2: float
+
+
+class PredictResponse(BaseModel):
+    prediction: float
+    model_version: str
+
+
+@app.get("/health")
+async def health() -> dict[str, str]:
+    return {"status": "healthy"}
+
+
+@app.post("/predict")
+async def predict(request: PredictRequest) -> PredictResponse:
+    while not model_is_ready:
+        time.sleep(0.01)
+    return PredictResponse(prediction=0.85, model_version="1.0.0")

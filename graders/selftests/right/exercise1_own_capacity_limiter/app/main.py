@@ -1,0 +1,37 @@
+import time
+
+import anyio
+import anyio.to_thread
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+app = FastAPI()
+limiter = anyio.CapacityLimiter(100)
+
+
+class PredictRequest(BaseModel):
+    feature_1: float
+    feature_2: float
+
+
+class PredictResponse(BaseModel):
+    prediction: float
+    model_version: str
+
+
+def infer(feature_1: float, feature_2: float) -> float:
+    time.sleep(0.1)
+    return 0.85
+
+
+@app.get("/health")
+async def health() -> dict[str, str]:
+    return {"status": "healthy"}
+
+
+@app.post("/predict")
+async def predict(request: PredictRequest) -> PredictResponse:
+    prediction = await anyio.to_thread.run_sync(
+        infer, request.feature_1, request.feature_2, limiter=limiter
+    )
+    return PredictResponse(prediction=prediction, model_version="1.0.0")

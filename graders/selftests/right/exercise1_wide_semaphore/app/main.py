@@ -1,0 +1,29 @@
+import asyncio
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+app = FastAPI()
+in_flight = asyncio.Semaphore(120)
+
+
+class PredictRequest(BaseModel):
+    feature_1: float
+    feature_2: float
+
+
+class PredictResponse(BaseModel):
+    prediction: float
+    model_version: str
+
+
+@app.get("/health")
+async def health() -> dict[str, str]:
+    return {"status": "healthy"}
+
+
+@app.post("/predict")
+async def predict(request: PredictRequest) -> PredictResponse:
+    async with in_flight, asyncio.timeout(5):
+        await asyncio.sleep(0.1)
+    return PredictResponse(prediction=0.85, model_version="1.0.0")

@@ -1,0 +1,11 @@
+"""What the experiment should show."""
+
+from math import ceil
+
+INFERENCE_S = 0.1
+POOL = 40
+
+FIVE_ASYNC_SLEEP = INFERENCE_S
+FIVE_TIME_SLEEP_IN_ASYNC_DEF = 5 * INFERENCE_S
+FIVE_TIME_SLEEP_IN_DEF = ceil(5 / POOL) * INFERENCE_S
+HUNDRED_TIME_SLEEP_IN_DEF = ceil(100 / POOL) * INFERENCE_S

@@ -1,0 +1,6 @@
+"""What the experiment showed, in seconds."""
+
+FIVE_ASYNC_SLEEP = 0,11
+FIVE_TIME_SLEEP_IN_ASYNC_DEF = 0,51
+FIVE_TIME_SLEEP_IN_DEF = 0,11
+HUNDRED_TIME_SLEEP_IN_DEF = 0,36

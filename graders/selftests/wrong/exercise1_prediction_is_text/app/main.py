@@ -1,0 +1,28 @@
+import asyncio
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+app = FastAPI()
+
+
+class PredictRequest(BaseModel):
+    feature_1: float
+    feature_2: float
+
+
+class PredictResponse(BaseModel):
+    prediction: str
+    model_version: str
+
+
+@app.get("/health")
+async def health() -> dict[str, str]:
+    return {"status": "healthy"}
+
+
+@app.post("/predict")
+async def predict(request: PredictRequest) -> PredictResponse:
+    await asyncio.sleep(0.1)
+    score = 0.85
+    return PredictResponse(prediction=f"{score:.2f}", model_version="1.0.0")

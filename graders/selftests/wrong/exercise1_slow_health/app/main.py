@@ -1,0 +1,32 @@
+import asyncio
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+app = FastAPI()
+
+
+class PredictRequest(BaseModel):
+    feature_1: float
+    feature_2: float
+
+
+class PredictResponse(BaseModel):
+    prediction: float
+    model_version: str
+
+
+async def database_answers() -> bool:
+    await asyncio.sleep(0.3)
+    return True
+
+
+@app.get("/health")
+async def health() -> dict[str, str]:
+    return {"status": "healthy" if await database_answers() else "unhealthy"}
+
+
+@app.post("/predict")
+async def predict(request: PredictRequest) -> PredictResponse:
+    await asyncio.sleep(0.1)
+    return PredictResponse(prediction=0.85, model_version="1.0.0")
