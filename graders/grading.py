@@ -125,4 +125,4 @@ def _version(name: str) -> str | None:
 
 def state_folder(lab: Path) -> Path:
     """Where the lab keeps what it can lose."""
-    return lab / ".lab"
+    return Path(os.environ.get("LAB_STATE") or lab / ".lab")

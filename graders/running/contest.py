@@ -12,7 +12,7 @@ from graders.measuring.race import Race, race
 from graders.measuring.timeline import Timeline
 from graders.measuring.wire import Request
 from graders.running.launcher import Launcher
-from graders.running.service import Service
+from graders.running.service import NEXT_LIMIT_S, Service
 from graders.running.troubles import last_place, traceback_of
 
 TYPICAL_CPU_MS = 1.0
@@ -56,7 +56,8 @@ class Contest:
                     await crowds[key][1].leave()
                 crowd: Crowd = HttpxCrowd(service.url) if client == "httpx" else WireCrowd(service.port)
                 crowds[key] = (service, crowd, service.port)
-            return await crowds[key][1].burst(wanted, limit_s)
+            known = any(service.is_known_silent(request.label) for request in wanted)
+            return await crowds[key][1].burst(wanted, min(limit_s, NEXT_LIMIT_S) if known else limit_s)
 
         attempts = 0
 
@@ -98,6 +99,10 @@ class Contest:
         return timeline
 
     async def _only_200(self, timeline: Timeline) -> None:
+        silent = {a.label for a in timeline.answers} - {a.label for a in timeline.answers if a.done_s is not None}
+        for label in silent:
+            if self._service.is_known_silent(label):
+                raise await self._service.no_answer(label)  # once more is no news, and costs the learner seconds
         for answer in timeline.answers:
             if answer.error is not None:
                 raise await self._service.no_answer(answer.label, answer.error)

@@ -129,17 +129,17 @@ class Child:
         forked = self.last("forked")
         return int(forked["pid"]) if forked else None
 
-    async def end(self, grace_s: float = 0.3) -> None:
+    async def end(self, grace_s: float = 0.0) -> None:
         """Stop it and everything it started: TERM, then KILL; returns when it has ended."""
         await self.listen()
-        for number, patience_s in (("SIGTERM", grace_s), ("SIGKILL", 3.0)):
-            if self.is_over:
-                break
+        for number, patience_s in ((signal.SIGTERM, grace_s), (getattr(signal, "SIGKILL", signal.SIGTERM), 3.0)):
+            if self.is_over or patience_s == 0:
+                continue
             if self._popen is not None:
-                self._popen.terminate() if number == "SIGTERM" else self._popen.kill()
+                self._popen.terminate() if number == signal.SIGTERM else self._popen.kill()
             elif (pid := self.pid) is not None and not self.last("exited"):
                 with contextlib.suppress(OSError):
-                    os.killpg(pid, getattr(signal, number))
+                    os.killpg(pid, number)
             await self.wait_for("exited", timeout_s=patience_s)
         self.close()
 

@@ -19,7 +19,7 @@ from graders.submission import Submission
 
 START_LIMIT_S = 12.0
 REQUEST_LIMIT_S = 3.0
-NEXT_LIMIT_S = 0.75  # where a route once gave no answer, further requests to it wait no longer than this
+NEXT_LIMIT_S = 0.5  # where a route once gave no answer, further requests to it wait no longer than this
 MAX_BODY_BYTES = 4 * 2**20
 
 
@@ -76,7 +76,6 @@ class Service:
             return
         if self._up:
             await self.restart()
-            return
         assert self._child is not None
         await load_client()
         since = time.monotonic()
@@ -87,7 +86,7 @@ class Service:
             self._up = True
             return
         trouble = start_trouble(news, self.output_tail(), time.monotonic() - since)
-        await self._child.end(grace_s=0)
+        await self._child.end()
         if self._submission is None:
             raise GraderFaultError(f"the lab's own reference service did not start: {trouble.saw}")
         self._start_failure = trouble
@@ -120,18 +119,17 @@ class Service:
         return "startup" if self._child.last("imported") else "import"
 
     async def restart(self) -> None:
-        """End it and start it afresh."""
+        """End it and start it afresh; whoever needs it next waits for it."""
         await self.end()
         self.start()
-        await self.ready()
 
-    async def end(self) -> None:
-        """End the process and everything that it started."""
+    async def end(self, grace_s: float = 0.0) -> None:
+        """End the process and everything that it started; it has `grace_s` seconds to end by itself."""
         if self._client is not None:
             await self._client.aclose()
             self._client = None
         if self._child is not None:
-            await self._child.end()
+            await self._child.end(grace_s)
             self._child = None
         self._up = False
 
@@ -151,6 +149,10 @@ class Service:
     def limit_s(self, label: str) -> float:
         """How long to wait for an answer: a route that once stayed silent is not waited for again."""
         return NEXT_LIMIT_S if label in self._silent else REQUEST_LIMIT_S
+
+    def is_known_silent(self, label: str) -> bool:
+        """Whether such a request once got no answer."""
+        return label in self._silent
 
     async def get(self, path: str) -> Answer:
         """One GET; see `request`."""

@@ -1,0 +1,79 @@
+"""Every submission of the corpus, graded as a learner's would be: the wrong fail for the right reason, the right pass."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from graders.selftests.corpus import Graded, Specimen, grade, specimens
+
+BROKEN_LIMIT_S = 15
+Grader = Callable[[Specimen], Graded]
+
+
+def name(specimen: Specimen) -> str:
+    return f"{specimen.kind}-{specimen.folder.name}"
+
+
+@pytest.fixture(scope="module")
+def graded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grader]:
+    """Grades what this run selected, several at a time: waiting is most of the work."""
+    folder = tmp_path_factory.mktemp("corpus")
+
+    def run(specimen: Specimen) -> Graded:
+        scratch = folder / name(specimen)
+        return grade(specimen.compose(scratch / "submission"), "-k", specimen.exercise_id, scratch=scratch)
+
+    wanted = [item.callspec.params["specimen"] for item in request.session.items if "specimen" in _params(item)]
+    with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
+        runs: dict[Path, Future[Graded]] = {s.folder: pool.submit(run, s) for s in wanted}
+        yield lambda specimen: runs[specimen.folder].result()
+        pool.shutdown(cancel_futures=True)
+
+
+def _params(item: pytest.Item) -> dict[str, object]:
+    return getattr(getattr(item, "callspec", None), "params", {})
+
+
+@pytest.mark.parametrize("specimen", specimens("wrong"), ids=name)
+def test_wrong(graded: Grader, specimen: Specimen) -> None:
+    """A wrong submission fails exactly its listed checks, with the words that its learner must read."""
+    result = graded(specimen)
+
+    fails = specimen.expected["fails"]
+    states = result.states(specimen.exercise_id)
+    assert sorted(fails) == sorted(c for c, state in states.items() if state != "passed"), result.printed
+    assert {"failed"} == {states[c] for c in fails}, result.printed
+    for check in result.checks(specimen.exercise_id):
+        told = check["message"] + str(check["evidence"].get("timeline", ""))
+        assert [] == [phrase for phrase in fails.get(check["id"], []) if phrase not in told], told
+    assert result.exit_code == (
+        1 if any(not c["bonus"] for c in result.checks(specimen.exercise_id) if c["id"] in fails) else 0
+    )
+
+
+@pytest.mark.parametrize("specimen", specimens("right"), ids=name)
+def test_right(graded: Grader, specimen: Specimen) -> None:
+    """A right submission, however it is written, passes every check."""
+    result = graded(specimen)
+
+    assert {"passed"} == set(result.states(specimen.exercise_id).values()) - {"not_run"}, result.printed
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize("specimen", specimens("broken"), ids=name)
+def test_broken(graded: Grader, specimen: Specimen) -> None:
+    """A broken submission gets one clear message in time, the right exit code, and leaves nothing running."""
+    result = graded(specimen)
+
+    assert [] == [phrase for phrase in specimen.expected["says"] if phrase not in result.printed], result.printed
+    assert result.exit_code == (0 if specimen.expected.get("passes") else 1), result.printed
+    assert "graders/" not in result.printed
+    assert "the lab itself broke" not in result.printed
+    assert [] == [p for p in psutil.process_iter(["cwd"]) if (p.info["cwd"] or "").startswith(str(specimen.folder))]
+    assert result.seconds < BROKEN_LIMIT_S or os.cpu_count() == 1
