@@ -6,6 +6,7 @@ Times are in milliseconds since the burst began, sorted. All shapes live in one 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -517,7 +518,9 @@ def write_submission(root: Path, *code: str) -> Path:
     return root
 
 
-def what_is_wrong(shape: Shape, answers: list[tuple[int | None, float | None, float | None]], blocked_s: float) -> str:
+def what_is_wrong(
+    shape: Shape, answers: Sequence[tuple[int | None, float | None, float | None]], blocked_s: float
+) -> str:
     """Where a run differs from the thought, to the microsecond; nothing where it does not.
 
     `answers` are triples of status, first byte and last byte, in seconds.

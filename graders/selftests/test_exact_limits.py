@@ -15,7 +15,7 @@ from graders.exact.run import run_exact
 from graders.exact.scenario import Burst, Limits, predictions
 from graders.selftests.exact_shapes import write_submission
 
-LIMITS = Limits(virtual_s=60, real_s=1.5, import_s=4)
+LIMITS = Limits(virtual_s=60, real_s=1.2, import_s=2)
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Case:
     says: str
     stage: str = "serve"
     is_judged: bool = True
+    users: int = 1
 
 
 def route(body: str, kind: str = "async def") -> str:
@@ -49,6 +50,7 @@ CASES = (
         + route("turn = a.locked()\ntake(*((b, a) if turn else (a, b)))", "def"),
         "stuck",
         "in take: everything waits",
+        users=2,
     ),
     Case("computes_on", route("while True:\n    pass"), "real", "would never have ended"),
     Case("computes_on_in_a_thread", route("while True:\n    pass", "def"), "real", "would never have ended"),
@@ -58,7 +60,7 @@ CASES = (
         "starts_for_ever",
         "async def lifespan(app):\n    await asyncio.sleep(1000)\n    yield\napp = FastAPI(lifespan=lifespan)",
         "virtual",
-        "in lifespan: did not end",
+        "within 60 s of virtual time",
         stage="startup",
     ),
     Case(
@@ -94,7 +96,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Exac
 
     def run(case: Case) -> ExactResult:
         root = write_submission(folder / case.name, case.code)
-        return run_exact(root, (Burst("one", predictions(2)), Burst("five", predictions(5, series=1))), LIMITS)
+        return run_exact(root, (Burst("one", predictions(case.users)), Burst("five", predictions(5, series=1))), LIMITS)
 
     with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
         yield dict(zip([case.name for case in CASES], pool.map(run, CASES), strict=True))
@@ -117,7 +119,7 @@ def test_says_where_it_waits(results: dict[str, ExactResult]) -> None:
     stop = results["sleeps_on"].stop
 
     assert stop is not None and stop.where is not None
-    assert ("predict", "await asyncio.sleep(1)") == (stop.where["function"], stop.where["code"])
+    assert (stop.where["function"], stop.where["code"]) == ("predict", "await asyncio.sleep(1)")
 
 
 def test_tells_the_unfinished_burst(results: dict[str, ExactResult]) -> None:
@@ -125,10 +127,10 @@ def test_tells_the_unfinished_burst(results: dict[str, ExactResult]) -> None:
     burst = results["blocks_on"].burst("one")
 
     assert burst is not None
-    assert [None, None] == [answer.done_s for answer in burst.timeline.answers]
+    assert [answer.done_s for answer in burst.timeline.answers] == [None]
     assert all("60 s of virtual time" in (answer.error or "") for answer in burst.timeline.answers)
     assert float("inf") == burst.timeline.wall_s
-    assert 60 == pytest.approx(sum(b.length_s for b in burst.timeline.blocked))
+    assert sum(b.length_s for b in burst.timeline.blocked) == pytest.approx(60)
     assert results["blocks_on"].burst("five") is None
 
 
@@ -137,8 +139,8 @@ def test_stuck_start_is_told_as_the_live_service_tells_it(results: dict[str, Exa
     trouble = results["imports_for_ever"].trouble
 
     assert trouble is not None
-    assert ("stuck", "import", 60) == (trouble["event"], trouble["stage"], trouble["limit_s"])
-    assert "time.sleep(1000)" == trouble["where"]["code"]
+    assert (trouble["event"], trouble["stage"], trouble["limit_s"]) == ("stuck", "import", 60)
+    assert trouble["where"]["code"] == "time.sleep(1000)"
 
 
 def test_a_child_that_cannot_stop_itself_is_killed(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -150,5 +152,5 @@ def test_a_child_that_cannot_stop_itself_is_killed(tmp_path_factory: pytest.Temp
     result = run_exact(root, (Burst("one", predictions(1)),), LIMITS, patience_s=4)
 
     assert time.monotonic() - began < 15
-    assert result.stop is not None and "died" == result.stop.kind
+    assert result.stop is not None and result.stop.kind == "died"
     assert result.cannot_judge is not None

@@ -82,7 +82,7 @@ def test_a_burst_that_only_computed_is_shown(results: dict[str, ExactResult]) ->
     burst = results["computes"].burst("two")
 
     assert burst is not None and burst.cannot_judge is not None
-    assert [200, 200] == [answer.status for answer in burst.timeline.answers]
+    assert [answer.status for answer in burst.timeline.answers] == [200, 200]
 
 
 def test_processes_of_the_import_do_not_matter(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -92,5 +92,5 @@ def test_processes_of_the_import_do_not_matter(tmp_path_factory: pytest.TempPath
 
     result = run_exact(root, (Burst("five", predictions(5)),))
 
-    assert (None, None) == (result.cannot_judge, result.stop)
-    assert 0.1 == pytest.approx(result.bursts[0].timeline.wall_s, abs=1e-6)
+    assert (result.cannot_judge, result.stop) == (None, None)
+    assert result.bursts[0].timeline.wall_s == pytest.approx(0.1, abs=1e-6)

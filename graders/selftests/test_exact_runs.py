@@ -92,7 +92,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> ExactResult:
 
 def test_runs_to_the_end(result: ExactResult) -> None:
     """Every burst comes back, in order; a task that beats for ever in the background hinders nothing."""
-    assert (None, None, None) == (result.stop, result.trouble, result.cannot_judge)
+    assert (result.stop, result.trouble, result.cannot_judge) == (None, None, None)
     assert [burst.name for burst in BURSTS] == [burst.name for burst in result.bursts]
     assert result.import_s is not None and result.import_s > 0
 
@@ -110,17 +110,17 @@ def test_blocked_intervals_carry_the_line(result: ExactResult) -> None:
     """Each interval in which the loop was held has its place in the learner's file and the text of that line."""
     timeline = result.bursts[0].timeline
 
-    assert [(0.0, 0.05), (0.05, 0.1)] == [(round(b.start_s, 9), round(b.end_s, 9)) for b in timeline.blocked]
+    assert [(round(b.start_s, 9), round(b.end_s, 9)) for b in timeline.blocked] == [(0.0, 0.05), (0.05, 0.1)]
     assert {("app/main.py", "predict", "time.sleep(0.05)")} == {(b.file, b.function, b.code) for b in timeline.blocked}
-    assert "exact" == timeline.clock
+    assert timeline.clock == "exact"
 
 
 def test_a_request_is_sent_when_it_is_due(result: ExactResult) -> None:
     """A client does not wait for the server: what is due while the loop is held counts from when it was due."""
     (waiting,) = result.bursts[0].timeline.only("wait").answers
 
-    assert (0.03, 0.11) == (waiting.sent_s, waiting.done_s)
-    assert 0.08 == pytest.approx(waiting.latency_s)
+    assert (waiting.sent_s, waiting.done_s) == (0.03, 0.11)
+    assert waiting.latency_s == pytest.approx(0.08)
 
 
 def test_figures_of_the_service_are_exact(result: ExactResult) -> None:
@@ -136,14 +136,14 @@ def test_figures_of_the_service_are_exact(result: ExactResult) -> None:
 
 def test_headers_of_one_name_are_joined(result: ExactResult) -> None:
     """As HTTP has it: several lines of one header are one list."""
-    assert "app;dur=1, db;dur=2" == result.bursts[1].timeline.answers[0].headers["server-timing"]
+    assert result.bursts[1].timeline.answers[0].headers["server-timing"] == "app;dur=1, db;dur=2"
 
 
 def test_errors_are_answers(result: ExactResult) -> None:
     """An exception is a 500, a wrong path a 404, a broken body a 422 or 500: all of them complete."""
     raised, nowhere, broken = result.bursts[3].timeline.answers
 
-    assert [500, 404] == [raised.status, nowhere.status]
+    assert [raised.status, nowhere.status] == [500, 404]
     assert raised.is_complete and nowhere.is_complete and broken.is_complete
 
 
@@ -151,7 +151,7 @@ def test_the_probe_adds_routes(result: ExactResult) -> None:
     """The lab's own routes go through the learner's application."""
     (answer,) = result.bursts[4].timeline.answers
 
-    assert (200, 0.02, {"ms": 20}) == (answer.status, answer.done_s, answer.json())
+    assert (answer.status, answer.done_s, answer.json()) == (200, 0.02, {"ms": 20})
 
 
 def test_a_full_pool_is_seen(result: ExactResult) -> None:
@@ -159,7 +159,7 @@ def test_a_full_pool_is_seen(result: ExactResult) -> None:
     pool = result.bursts[5].timeline.pool
 
     assert pool is not None
-    assert (40, 5) == (pool.threads, pool.waiting)
+    assert (pool.threads, pool.waiting) == (40, 5)
     assert result.bursts[0].timeline.pool is None
 
 
@@ -181,7 +181,7 @@ def test_a_broken_submission_is_told(tmp_path: Path, code: str, stage: str, says
     """What cannot be imported or started makes the same event as in the live service."""
     result = run_exact(write_submission(tmp_path / "submission", code), (Burst("one", predictions(1)),))
 
-    assert result.trouble is not None and () == result.bursts
+    assert result.trouble is not None and result.bursts == ()
     assert ("broken", stage) == (result.trouble["event"], result.trouble["stage"])
     assert says in f"{result.trouble.get('message')} {result.trouble.get('found')}"
 

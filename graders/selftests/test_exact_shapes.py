@@ -27,8 +27,8 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> ExactResult:
 
 def test_every_burst_is_judged(result: ExactResult) -> None:
     """Nothing in the shapes is beyond the virtual clock, and nothing stops the run."""
-    assert (None, None) == (result.stop, result.trouble)
-    assert [] == [(b.name, b.cannot_judge) for b in result.bursts if b.cannot_judge]
+    assert (result.stop, result.trouble) == (None, None)
+    assert [(b.name, b.cannot_judge) for b in result.bursts if b.cannot_judge] == []
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
@@ -39,7 +39,7 @@ def test_shape(result: ExactResult, shape: Shape) -> None:
     assert len(runs) >= max(1, REPEATS // 4)
     for timeline in runs:
         answers = [(a.status, a.first_byte_s, a.done_s) for a in timeline.answers]
-        assert "" == what_is_wrong(shape, answers, sum(b.length_s for b in timeline.blocked))
+        assert what_is_wrong(shape, answers, sum(b.length_s for b in timeline.blocked)) == ""
 
 
 def test_a_wrong_time_would_be_noticed() -> None:
@@ -47,7 +47,7 @@ def test_a_wrong_time_would_be_noticed() -> None:
     shape = SHAPES[0]
     right = [(200, 0.1, 0.1)] * 5
 
-    assert "" == what_is_wrong(shape, right, 0.0)
+    assert what_is_wrong(shape, right, 0.0) == ""
     assert "answered at" in what_is_wrong(shape, [*right[:4], (200, 0.1, 0.100001)], 0.0)
     assert "status 500" in what_is_wrong(shape, [*right[:4], (500, 0.1, 0.1)], 0.0)
     assert "loop held" in what_is_wrong(shape, right, 0.1)

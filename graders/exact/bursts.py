@@ -1,0 +1,90 @@
+"""Sends one burst through the application and tells what came of it, as data for the lab."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from graders.exact.client import Asgi, Exchange
+from graders.exact.world import NS, WORLD
+
+if TYPE_CHECKING:
+    from anyio import CapacityLimiter
+
+Hold = tuple[int, int, Mapping[str, Any]]
+
+
+class BurstRun:
+    """One burst in flight, with all that is known of it so far."""
+
+    def __init__(self, burst: Mapping[str, Any], limits: Mapping[str, float], state: Mapping[str, Any]) -> None:
+        self.name: str = burst["name"]
+        self._limits = limits
+        self.began_ns = WORLD.now_ns
+        self.holds: list[Hold] = []
+        self.waiting_for_pool = 0
+        self._limiter: CapacityLimiter | None = None
+        self._exchanges = [Exchange(request, self.began_ns, state) for request in burst["requests"]]
+        self._tasks: list[asyncio.Task[None]] = []
+        WORLD.limit_ns = self.began_ns + round(limits["virtual_s"] * NS)
+        WORLD.meter.reset()
+
+    async def run(self, app: Asgi, limiter: CapacityLimiter) -> None:
+        """Send every request at its moment; return when all are answered."""
+        self._limiter = limiter
+        loop = asyncio.get_running_loop()
+        moments: dict[float, list[Exchange]] = {}
+        for exchange in self._exchanges:
+            moments.setdefault(exchange.request["at_s"], []).append(exchange)
+        for at_s, group in sorted(moments.items()):
+            if at_s <= 0:
+                self._send(group, app)
+            else:
+                loop.call_at(self.began_ns / NS + at_s, self._send, group, app)
+        await asyncio.wait([exchange.answered for exchange in self._exchanges])
+
+    def _send(self, group: Sequence[Exchange], app: Asgi) -> None:
+        self._tasks += [asyncio.ensure_future(exchange.run(app)) for exchange in group]
+
+    async def settle(self) -> None:
+        """Wait for what goes on after the answers, such as background tasks, within the burst's limit."""
+        assert WORLD.limit_ns is not None
+        left_ns = WORLD.limit_ns - WORLD.now_ns
+        if left_ns > 0:
+            await asyncio.wait(self._tasks, timeout=left_ns / NS)
+
+    def look_at_pool(self) -> None:
+        """Note how many requests wait for one of the framework's threads."""
+        if self._limiter is not None:
+            self.waiting_for_pool = max(self.waiting_for_pool, self._limiter.statistics().tasks_waiting)
+
+    def to_json(self, stopped: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The burst as it stands."""
+        unanswered = stopped["reason"] if stopped else "never answered"
+        pool = None
+        if self._limiter is not None and self.waiting_for_pool:
+            pool = {"threads": int(self._limiter.total_tokens), "waiting": self.waiting_for_pool}
+        return {
+            "name": self.name,
+            "answers": [exchange.to_json(unanswered) for exchange in self._exchanges],
+            "blocked": [
+                {"start_s": (start - self.began_ns) / NS, "end_s": (end - self.began_ns) / NS, **place}
+                for start, end, place in self.holds
+            ],
+            "pool": pool,
+            "cannot_judge": self.too_much_computing(),
+            "stopped": stopped,
+        }
+
+    def too_much_computing(self) -> str | None:
+        """What the virtual clock left out, if it is too much to be left out."""
+        meter, count = WORLD.meter, len(self._exchanges)
+        longest_s, total_s = meter.longest_ns / NS, meter.total_ns / NS
+        if longest_s > self._limits["step_cpu_s"]:
+            at = meter.longest_at
+            where = f" ({at['file']}, line {at['line']}, in {at['function']})" if at else ""
+            return f"computes for {longest_s * 1e3:.0f} ms without a pause{where}, which virtual time leaves out"
+        if total_s > self._limits["step_cpu_s"] + count * self._limits["request_cpu_s"]:
+            return f"computes for {total_s * 1e3:.0f} ms on {count} requests, which virtual time leaves out"
+        return None

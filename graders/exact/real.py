@@ -1,0 +1,23 @@
+"""The machine's own clocks and threads, kept from before anything was made virtual."""
+
+from __future__ import annotations
+
+import _thread
+import queue
+import select
+import threading
+import time
+
+sleep = time.sleep
+monotonic = time.monotonic
+time_ns = time.time_ns
+thread_time_ns = time.thread_time_ns
+process_time_ns = time.process_time_ns
+allocate_lock = _thread.allocate_lock
+get_ident = _thread.get_ident
+start_new_thread = _thread.start_new_thread
+join = threading.Thread.join
+select_ready = select.select
+SimpleQueue = queue.SimpleQueue
+Lock = type(_thread.allocate_lock())
+RLock = _thread.RLock

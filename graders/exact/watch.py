@@ -1,0 +1,70 @@
+"""A real thread beside the virtual world: ends what takes too long in real time, and sees where the time goes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+from graders.exact import real
+from graders.exact.world import WORLD
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+LOOK_EVERY_S = 0.01
+BUSY_SHARE = 0.2
+"""From this share of a processor on, a step that does not end is computing; below it, it waits for something real."""
+
+
+class Watch:
+    """Looks at the running thread every 10 ms; takes no part in the world and uses none of its locks."""
+
+    def __init__(
+        self,
+        where: Callable[[FrameType | None], Mapping[str, Any] | None],
+        stop: Callable[[str, str], NoReturn],
+    ) -> None:
+        self._where = where
+        self._stop = stop
+        self._limit_s = 0.0
+        self._until: float | None = None
+        self._step = -1
+        self._step_cpu_ns = 0
+
+    def start(self) -> None:
+        """Begin to look."""
+        real.start_new_thread(self._run, ())
+
+    def allow(self, seconds: float | None) -> None:
+        """From now on so many real seconds may pass; `None`: as many as it takes."""
+        self._limit_s = seconds or 0.0
+        self._until = None if seconds is None else real.monotonic() + seconds
+
+    def _run(self) -> None:
+        while True:
+            real.sleep(LOOK_EVERY_S)
+            step = WORLD.meter.steps
+            if step != self._step:
+                self._step, self._step_cpu_ns = step, real.process_time_ns()
+            else:
+                WORLD.meter.sample = step, self._where(frame_of_running())
+            if self._until is not None and real.monotonic() > self._until:
+                self._expire(step)
+
+    def _expire(self, step: int) -> None:
+        computed_s = (real.process_time_ns() - self._step_cpu_ns) / 1e9
+        if step != self._step or WORLD.meter.steps != step:
+            self._stop("waits", f"was not done after {self._limit_s:.0f} s of real time")
+        if computed_s < BUSY_SHARE * self._limit_s:
+            self._stop("waits", "waits for something that is not in the virtual world")
+        if WORLD.others_can_act():
+            self._stop("spins", f"computed for {computed_s:.1f} s without a pause")
+        self._stop("real", f"computed for {computed_s:.1f} s without a pause, and would never have ended")
+
+
+def frame_of_running() -> FrameType | None:
+    """What the running thread does at this moment."""
+    return sys._current_frames().get(WORLD.running.ident)
