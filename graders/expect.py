@@ -33,6 +33,11 @@ class Raced(Protocol):
         ...
 
     @property
+    def culprit(self) -> str:
+        """The line that blocked, where one is known: the same for every check that it fails."""
+        ...
+
+    @property
     def evidence(self) -> dict[str, Any]:
         """Every time measured."""
         ...
@@ -96,7 +101,7 @@ class Expect:
         if raced.is_undecided:
             raise Inconclusive(raced.explanation)
         seen = f"{saw}\n{raced.explanation}" if raced.explanation else saw
-        self(raced.is_met, did=did, saw=seen, wanted=wanted, look_at=look_at)
+        self(raced.is_met, did=did, saw=seen, wanted=wanted, look_at=look_at, cause=raced.culprit)
 
     def show(self, figure: str = "", picture: Picture | None = None, **evidence: Any) -> None:
         """Keep a number for the card, a picture for the page, data for the report; the last picture wins."""

@@ -105,20 +105,24 @@ class Session:
         self.grading.remember()
         self.write_reports()
         card = self.grading.card()
-        for check, outcome in self._worth_telling():
-            self.say(*self.card.details(check, outcome, picture_in(outcome)))
+        for check, outcome, same_as in self._worth_telling():
+            if same_as is None:
+                self.say(*self.card.details(check, outcome, picture_in(outcome)))
+            else:
+                self.say(*self.card.same_reason(check, outcome, same_as))
         self.say(*self.card.summary(card, self.grading.graded))
 
-    def _worth_telling(self) -> list[tuple[Check, Outcome]]:
-        """The failures to explain: one per cause, and only the first where nothing works yet."""
-        told: dict[str, tuple[Check, Outcome]] = {}
+    def _worth_telling(self) -> list[tuple[Check, Outcome, Check | None]]:
+        """The failures to explain, each cause in full once; only the first where nothing works yet."""
+        first_with: dict[str, Check] = {}
+        found: list[tuple[Check, Outcome, Check | None]] = []
         for check, outcome in self.grading.outcomes.items():
             if outcome.state in (State.FAILED, State.INCONCLUSIVE):
-                told.setdefault(outcome.cause or f"{check.exercise}.{check.id}", (check, outcome))
-        failed = list(told.values())
-        if failed and self._is_untouched(failed[0][0].exercise):
-            return failed[:1]
-        return failed
+                first = first_with.setdefault(outcome.cause or f"{check.exercise}.{check.id}", check)
+                found.append((check, outcome, None if first == check else first))
+        if found and self._is_untouched(found[0][0].exercise):
+            return found[:1]
+        return found
 
     def _is_untouched(self, exercise_id: str) -> bool:
         states = [o.state for c, o in self.grading.outcomes.items() if c.exercise == exercise_id and c.points]

@@ -68,15 +68,17 @@ class Submission:
                         return
                     yield relative, path
 
-    def literals(self, relative: str) -> dict[str, object]:
+    def literals(self, relative: str) -> tuple[dict[str, object], str]:
         """The plain values that a file assigns to names at its top level, read as data and never executed.
 
-        What is no literal is left out; so is everything in a file that is missing or that Python cannot read.
+        What is no literal is left out. The text says why the file could not be read; it is empty if it could.
         """
         try:
             body = ast.parse((self.root / relative).read_bytes()).body
-        except (OSError, SyntaxError, ValueError, RecursionError):
-            return {}
+        except SyntaxError as error:
+            return {}, f"{relative}, line {error.lineno}: {error.msg}\n    {(error.text or '').strip()}"
+        except (OSError, ValueError, RecursionError) as error:
+            return {}, f"{relative}: {getattr(error, 'strerror', None) or error}"
         found: dict[str, object] = {}
         for statement in body:
             match statement:
@@ -90,7 +92,7 @@ class Submission:
                 found[name] = ast.literal_eval(value)
             except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
                 found.pop(name, None)
-        return found
+        return found, ""
 
     def fingerprint(self, patterns: Iterable[str]) -> str:
         """A digest of the files that match, given files as the lab has them: equal means equal to every check."""

@@ -88,14 +88,13 @@ async def test_models(service, expect):
         "app/main.py: which Pydantic models are there?",
     )
 
-    for name in ("PredictRequest", "PredictResponse"):
-        expect(
-            name in schemas,
-            did=did,
-            saw=f"schemas called {', '.join(schemas)}" if schemas else "no schema at all",
-            wanted=f"a model called {name}",
-            look_at=look_at,
-        )
+    expect(
+        {"PredictRequest", "PredictResponse"} <= set(schemas),
+        did=did,
+        saw=f"schemas called {', '.join(schemas)}" if schemas else "no schema at all",
+        wanted="one called PredictRequest and one called PredictResponse",
+        look_at=look_at,
+    )
     model = schemas["PredictRequest"]
     for feature in ("feature_1", "feature_2"):
         field = model.get("properties", {}).get(feature, {})
@@ -176,23 +175,25 @@ async def test_validation(service, expect):
 
 
 @check(points=2)
-async def test_takes_its_time(race, expect):
+async def test_takes_its_time(service, race, expect):
     """One prediction takes 0.1 s, the time of the simulated model, and not twice that."""
     alone = await race(lambda: [predict_request()], FLOOR_OF_TWO_S)
 
-    expect.show(seconds(alone.best.wall_s), alone.best)
+    expect.show(seconds(alone.best.wall_s), alone.picture)
+    # Noise adds time, so the shortest of all single predictions counts, those of the checks before included.
+    shortest_s = min(*alone.walls_s, service.fastest_s("POST /predict"))
     # 1 ms below 0.1 s for timer resolution: under uvloop a sleep of 0.1 s was seen to end after 0.0993 s.
     expect(
-        min(alone.walls_s) >= PREDICT_S - 0.001,
+        shortest_s >= PREDICT_S - 0.001,
         did="sent one POST /predict",
-        saw=f"the answer came after {1000 * min(alone.walls_s):.1f} ms",
+        saw=f"the answer came after {1000 * shortest_s:.1f} ms",
         wanted=f"at least {PREDICT_S:.1f} s: the model takes its time, or the next checks prove nothing",
         look_at="the handler of /predict: where does it wait for the model, and how long?",
     )
     expect.met(
         alone,
         did="sent one POST /predict, several times",
-        saw=f"the fastest answer came after {seconds(alone.best.wall_s)}",
+        saw=alone.best.arrival,
         wanted=f"under {FLOOR_OF_TWO_S:.1f} s",
         look_at="the handler of /predict: what does it do besides waiting 0.1 s?",
     )
@@ -203,11 +204,11 @@ async def test_five_parallel(race, expect):
     """Five predictions sent together take about as long as one."""
     five = await race(lambda: [predict_request() for _ in range(5)], FLOOR_OF_TWO_S, client="httpx")
 
-    expect.show(seconds(five.best.wall_s), five.best)
+    expect.show(seconds(five.best.wall_s), five.picture)
     expect.met(
         five,
         did="sent 5 POST /predict at the same moment, each from a client of its own",
-        saw=f"the last answer came after {seconds(five.best.wall_s)}, the first after {seconds(five.best.fastest_s)}",
+        saw=five.best.arrival,
         wanted=f"the last one before {FLOOR_OF_TWO_S:.1f} s: that is the least it takes when two wait for one another",
         look_at="the handler of /predict: what can the event loop do while the model works?",
     )
@@ -218,11 +219,11 @@ async def test_many_parallel(race, expect):
     """81 predictions sent together take less than three rounds of a pool of 40 threads."""
     many = await race(lambda: [predict_request() for _ in range(81)], FLOOR_OF_POOL_S)
 
-    expect.show(seconds(many.best.wall_s), many.best)
+    expect.show(seconds(many.best.wall_s), many.picture)
     expect.met(
         many,
         did="sent 81 POST /predict at the same moment, each from a client of its own",
-        saw=f"the last answer came after {seconds(many.best.wall_s)}, the first after {seconds(many.best.fastest_s)}",
+        saw=many.best.arrival,
         wanted=f"the last one before {FLOOR_OF_POOL_S:.1f} s: the least that 40 threads need for 81 predictions",
         look_at="the handler of /predict: does it wait, or does something wait for it (a thread, a lock, a queue)?",
     )
@@ -247,14 +248,14 @@ async def test_stays_responsive(race, expect):
     among = await race(health_among_predictions, FLOOR_OF_TWO_S, meets=health_came_first, wall=predictions_s)
 
     health = among.best.only("GET /health").answers[0]
-    waited = seconds(math.inf if health.latency_s is None else health.latency_s)
-    first = "before" if health_came_first(among.best) else "after"
-    expect.show(f"{1000 * health.latency_s:.0f} ms" if health.latency_s else waited, among.best)
+    waited = "no answer" if health.latency_s is None else f"{1000 * health.latency_s:.0f} ms"
+    first = "before" if health_came_first(among.best) else "no sooner than"
+    expect.show(waited if among.is_met else seconds(predictions_s(among.best)), among.picture)
     expect.met(
         among,
         did="sent 5 POST /predict together, and GET /health while they were in flight",
-        saw=f"/health was answered {first} the first prediction, {waited} after it was sent; "
-        f"the last prediction came after {seconds(predictions_s(among.best))}",
+        saw=f"/health was answered {first} the first prediction ({waited})\n"
+        f"among the predictions {among.best.only('POST /predict').arrival}",
         wanted=f"/health first, and every prediction before {FLOOR_OF_TWO_S:.1f} s",
         look_at="what does /health have to wait for: the event loop, a thread, a lock?",
     )
@@ -272,7 +273,14 @@ OBSERVED_WITHIN_S = 0.1
 @check(points=2)
 def test_observations(submission, expect):
     """app/observations.py holds what the experiment showed on your machine."""
-    found = submission.literals("app/observations.py")
+    found, unreadable = submission.literals("app/observations.py")
+    expect(
+        not unreadable,
+        did="read app/observations.py",
+        saw=unreadable,
+        wanted="a file that Python can read, with plain numbers in it",
+        look_at="app/observations.py: is there a unit, a comma or a quote too many?",
+    )
     command = "`uv run lab experiment` measures it: which number did it print?"
     for name, (theory_s, described) in OBSERVATIONS.items():
         value = found.get(name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import _thread
 import asyncio
 import contextlib
-import functools
 import queue
 import sys
 import threading
@@ -41,10 +40,10 @@ def _offer_virtual_loops() -> None:
 
 def _replacements() -> dict[int, Any]:
     found: dict[int, Any] = dict(clock.originals())
-    for lock in (_thread.allocate_lock, threading.Lock, threading._allocate_lock):  # type: ignore[attr-defined]
+    for lock in (_thread.allocate_lock, threading.Lock):
         found[id(lock)] = locks.Lock
-    for lock in (_thread.RLock, threading.RLock, functools.RLock):  # type: ignore[attr-defined]
-        found[id(lock)] = locks.RLock
+    for rlock in (_thread.RLock, threading.RLock):
+        found[id(rlock)] = locks.RLock
     found[id(queue.SimpleQueue)] = locks.SimpleQueue
     for name in ("start_new_thread", "start_joinable_thread"):
         start = getattr(_thread, name, None)

@@ -55,7 +55,7 @@ class WireCrowd:
         for _, _, user in ready:
             if user.done is None:
                 user.close()
-        return began, Timeline(tuple(answers))
+        return began, Timeline(tuple(answers), watched_s=limit_s)
 
     async def leave(self) -> None:
         """Close every connection."""
@@ -97,7 +97,7 @@ class HttpxCrowd:
 
         pairs = zip(requests, self._clients, strict=False)
         answers = await asyncio.gather(*(one(i, request, client) for i, (request, client) in enumerate(pairs)))
-        return began, Timeline(tuple(answers))
+        return began, Timeline(tuple(answers), watched_s=limit_s)
 
     async def leave(self) -> None:
         """Close every connection."""

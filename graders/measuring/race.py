@@ -16,6 +16,7 @@ from typing import Any
 from graders.measuring.timeline import Timeline
 
 BUDGET_S = 5.0
+FIRST_MISSES = 2
 LEAST_MISSES = 3
 SURE_MISSES = 8
 SURE_STREAK = 5
@@ -33,6 +34,14 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Exact:
+    """The burst on a virtual clock; `cannot_judge` says what the virtual clock does not see, if there is such."""
+
+    timeline: Timeline | None
+    cannot_judge: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Race:
     """The outcome, the best attempt, and every wall time measured, in seconds."""
 
@@ -41,6 +50,15 @@ class Race:
     walls_s: tuple[float, ...]
     reference_s: tuple[float, ...]
     floor_s: float
+    exact: Timeline | None = None
+    unjudgeable: str = ""
+
+    @property
+    def picture(self) -> Timeline:
+        """What to draw: for a miss the exact waterfall, where there is one and it ends."""
+        if self.exact is None or self.is_met or self.unjudgeable or not math.isfinite(self.exact.wall_s):
+            return self.best
+        return self.exact if self.exact.wall_s >= self.floor_s else self.best
 
     @property
     def is_met(self) -> bool:
@@ -60,23 +78,30 @@ class Race:
         if self.is_undecided:
             return (
                 f"this machine is too busy to tell: {len(self.walls_s)} attempts missed {self.floor_s:g} s, and so did "
-                f"the lab's own reference service (best {min(self.reference_s):.2f} s). "
-                "Try again when less is running; it costs no points."
+                f"the lab's own reference service (best of them {min(self.reference_s):.2f} s); the exact judge cannot "
+                f"tell either: {self.unjudgeable}. Try again when less is running."
             )
         lines = []
-        if worst := self.best.blocking_line():
+        if worst := self.picture.blocking_line():
             lines.append(
                 f"{worst.file}, line {worst.line}, in {worst.function} held the event loop for "
                 f"{worst.length_s:.2f} s in all:\n    {worst.code}"
             )
-        if pool := self.best.pool:
+        if pool := self.picture.pool:
             lines.append(f"{pool.waiting} requests waited for a thread: the pool has {pool.threads}")
         return "\n".join(lines)
+
+    @property
+    def culprit(self) -> str:
+        """The line that held the event loop longest, if one was seen."""
+        worst = self.picture.blocking_line()
+        return f"{worst.file}:{worst.line} holds the loop" if worst else ""
 
     @property
     def evidence(self) -> dict[str, Any]:
         """Every time measured, in seconds; a burst that was cut off is left out."""
         return {
+            "judge": self.best.clock,
             "floor_s": self.floor_s,
             "walls_s": [round(w, 4) for w in self.walls_s if math.isfinite(w)],
             "reference_s": [round(w, 4) for w in self.reference_s if math.isfinite(w)],
@@ -90,7 +115,8 @@ async def race(
     *,
     meets: Callable[[Timeline], bool] | None = None,
     wall: Callable[[Timeline], float] = lambda timeline: timeline.wall_s,
-    is_proof: Callable[[Timeline], bool] = lambda timeline: False,
+    in_exact_time: Callable[[], Awaitable[Exact]] | None = None,
+    is_certain: Callable[[Timeline], bool] = lambda timeline: False,
     budget_s: float = BUDGET_S,
     clock: Callable[[], float] = time.monotonic,
 ) -> Race:
@@ -102,40 +128,55 @@ async def race(
         floor_s: the least time that a wrong submission takes; an attempt must stay under it.
         meets: a further requirement on an attempt besides its wall time.
         wall: the time of an attempt that is compared with the floor.
-        is_proof: evidence in a missed attempt that no noise produces; it saves further attempts.
+        in_exact_time: the burst on a virtual clock, asked for once, after `FIRST_MISSES` misses.
+        is_certain: evidence that the floor cannot be met on any machine; it ends the race.
 
-    A miss is proven by `LEAST_MISSES` misses while as many reference runs stayed clearly under the floor (with
-    `MARGIN`), or by `SURE_MISSES` misses while the last `SURE_STREAK` reference runs met it. A single good reference
-    run proves nothing: on a busy machine quiet moments come and go.
+    Where the exact judge sees a miss too, the misses are explained and the race is over. Where it does not, a miss is
+    proven by the reference service alone: by `LEAST_MISSES` misses while as many reference runs stayed clearly under
+    the floor (with `MARGIN`), or by `SURE_MISSES` misses while the last `SURE_STREAK` reference runs met it; a single
+    good reference run proves nothing, because on a busy machine quiet moments come and go. When neither is shown in
+    time, the machine is too busy, and the exact judge's word counts.
     """
     started = clock()
-    walls: list[float] = []
+    misses: list[Timeline] = []
     reference_walls: list[float] = []
-    best: Timeline | None = None
+    exact: Exact | None = None
 
-    def result(verdict: Verdict) -> Race:
-        assert best is not None
-        return Race(verdict, best, tuple(walls), tuple(reference_walls), floor_s)
+    def is_under(timeline: Timeline) -> bool:
+        return wall(timeline) < floor_s and (meets is None or meets(timeline))
+
+    def result(verdict: Verdict, best: Timeline) -> Race:
+        walls = tuple(map(wall, misses))
+        shown = exact.timeline if exact is not None else None
+        why_not = exact.cannot_judge if exact is not None else "it was not asked"
+        return Race(verdict, best, walls, tuple(reference_walls), floor_s, shown, why_not)
 
     while True:
         timeline = await attempt()
-        taken = wall(timeline)
-        walls.append(taken)
-        if taken < floor_s and (meets is None or meets(timeline)):
-            best = timeline
-            return result(Verdict.MET)
-        if best is None or taken < wall(best):
-            best = timeline
+        misses.append(timeline)
+        if is_under(timeline):
+            return result(Verdict.MET, timeline)
+        best = min(misses, key=wall)
+        if is_certain(timeline):
+            return result(Verdict.MISSED, best)
+        if len(misses) < FIRST_MISSES:
+            continue
+        if exact is None and in_exact_time is not None:
+            exact = await in_exact_time()
+            if exact.timeline is not None and not exact.cannot_judge and not is_under(exact.timeline):
+                return result(Verdict.MISSED, best)
         reference_walls.append(wall(await reference()))
-        if _is_proven(len(walls), reference_walls, floor_s, LEAST_MISSES - is_proof(timeline)):
-            return result(Verdict.MISSED)
+        if _is_proven(len(misses), reference_walls, floor_s):
+            return result(Verdict.MISSED, best)
         if clock() - started > budget_s:
-            return result(Verdict.BUSY)
+            if exact is not None and exact.timeline is not None and not exact.cannot_judge:
+                return result(Verdict.MET, exact.timeline)
+            return result(Verdict.BUSY, best)
 
 
-def _is_proven(misses: int, reference_s: list[float], floor_s: float, least: int) -> bool:
-    clear = [seconds < MARGIN * floor_s for seconds in reference_s[-least:]]
-    if misses >= least and all(clear):
+def _is_proven(misses: int, reference_s: list[float], floor_s: float) -> bool:
+    clear = [seconds < MARGIN * floor_s for seconds in reference_s[-LEAST_MISSES:]]
+    if len(clear) == LEAST_MISSES and all(clear):
         return True
     streak = [seconds < floor_s for seconds in reference_s[-SURE_STREAK:]]
     return misses >= SURE_MISSES and len(streak) == SURE_STREAK and all(streak)

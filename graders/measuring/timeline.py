@@ -77,12 +77,17 @@ class PoolQueue:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """All requests of one burst, on the machine's clock (`live`) or on a virtual one (`exact`)."""
+    """All requests of one burst, on the machine's clock (`live`) or on a virtual one (`exact`).
+
+    `watched_s` is how long the lab waited for answers; `loop_cpu_s` is the processor time of the event loop's thread.
+    """
 
     answers: tuple[Answer, ...]
     blocked: tuple[Blocked, ...] = ()
     pool: PoolQueue | None = None
     clock: Clock = "live"
+    watched_s: float = 0.0
+    loop_cpu_s: float = 0.0
 
     @property
     def wall_s(self) -> float:
@@ -100,7 +105,19 @@ class Timeline:
     def span_s(self) -> float:
         """Seconds that a picture of this burst has to cover."""
         ends = [a.done_s if a.done_s is not None else a.sent_s for a in self.answers]
-        return max([*ends, *(b.end_s for b in self.blocked)], default=0.0)
+        unanswered = any(a.done_s is None for a in self.answers)
+        return max([*ends, *(b.end_s for b in self.blocked), self.watched_s * unanswered], default=0.0)
+
+    @property
+    def arrival(self) -> str:
+        """When the answers came, in words: "the last answer came after 0.52 s, the first after 0.10 s"."""
+        came = sorted(a.done_s for a in self.answers if a.done_s is not None)
+        if len(came) == len(self.answers) == 1:
+            return f"the answer came after {came[0]:.2f} s"
+        if len(came) == len(self.answers):
+            return f"the last answer came after {came[-1]:.2f} s, the first after {came[0]:.2f} s"
+        first = f", the first after {came[0]:.2f} s" if came else ""
+        return f"{len(came) or 'none'} of {len(self.answers)} were answered within {self.watched_s:.1f} s{first}"
 
     def only(self, label: str) -> Timeline:
         """The same burst with the requests of one label alone."""
@@ -121,6 +138,7 @@ class Timeline:
         """Data for pictures and reports, times rounded to 0.1 ms; bodies are left out."""
         return {
             "clock": self.clock,
+            "watched_s": round(self.watched_s, 4),
             "requests": [
                 {
                     "label": a.label,
@@ -156,4 +174,4 @@ class Timeline:
             file, _, line = b["where"].rpartition(":")
             blocked.append(Blocked(b["start_s"], b["end_s"], file, int(line), b["function"], b["code"]))
         pool = PoolQueue(**data["pool"]) if "pool" in data else None
-        return cls(answers, tuple(blocked), pool, data["clock"])
+        return cls(answers, tuple(blocked), pool, data["clock"], data["watched_s"])

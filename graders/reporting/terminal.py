@@ -100,6 +100,12 @@ class Card:
             lines += [Text(f"    {line}", "") for line in waterfall(picture, min(self._width - 4, 84), self.glyphs)]
         return lines
 
+    def same_reason(self, check: Check, outcome: Outcome, first: Check) -> list[Text]:
+        """A check that did not pass for a reason that was told already."""
+        saw = str(outcome.evidence.get("saw", "")).split("\n")[0]
+        head = Text.assemble(self.mark(outcome.state), " ", (check.id, "bold"), f"  {check.title}")
+        return [Text(), head, Text(f"    for the same reason as {first.id}; {saw}" if saw else f"    as {first.id}")]
+
     def summary(self, card: ReportCard, graded: Sequence[str]) -> list[Text]:
         """Points, what is open, the next file and the next command."""
         lines: list[Text] = [Text()]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from graders.exact.launched import burst, judge
 from graders.expect import Unmet
 from graders.measuring.crowd import Crowd, HttpxCrowd, WireCrowd
-from graders.measuring.race import Race, race
+from graders.measuring.race import Exact, Race, race
 from graders.measuring.timeline import Timeline
 from graders.measuring.wire import Request
 from graders.running.launcher import Launcher
@@ -18,7 +20,6 @@ from graders.running.troubles import last_place, traceback_of
 TYPICAL_CPU_MS = 1.0
 MAX_CPU_MS = 1.5
 BURST_LIMIT_S = 1.2  # a burst that is not over by then has missed every floor; its picture says the rest
-BLOCK_PROOF_S = 0.06
 
 Requests = Callable[[], Sequence[Request]]
 
@@ -48,7 +49,7 @@ class Contest:
         """
         crowds: dict[str, tuple[Service, Crowd, int]] = {}
 
-        async def burst(service: Service, wanted: Sequence[Request]) -> tuple[float, Timeline]:
+        async def send(service: Service, wanted: Sequence[Request]) -> tuple[float, Timeline]:
             await service.ready()
             key = "reference" if service is self._reference else "learner"
             if key not in crowds or crowds[key][2] != service.port:
@@ -65,8 +66,8 @@ class Contest:
             nonlocal attempts
             attempts += 1
             wanted = requests()
-            before_s = await self._service.cpu_s() if attempts > 1 else 0.0
-            began, timeline = await burst(self._service, wanted)
+            before_s = await self._service.cpu_s() if attempts > 1 else None
+            began, timeline = await send(self._service, wanted)
             if wall(timeline) < floor_s and (meets is None or meets(timeline)):
                 await self._only_200(timeline)
                 return timeline
@@ -77,22 +78,39 @@ class Contest:
                 self._reference = Service(self._launcher, None)
                 self._reference.start()
             spin = {"x-lab-spin-ms": f"{self._cpu_ms:.2f}"}
-            return (await burst(self._reference, [replace(r, headers=spin) for r in requests()]))[1]
+            return (await send(self._reference, [replace(r, headers=spin) for r in requests()]))[1]
 
         try:
-            return await race(attempt, reference, floor_s, meets=meets, wall=wall, is_proof=_is_proof)
+            return await race(
+                attempt,
+                reference,
+                floor_s,
+                meets=meets,
+                wall=wall,
+                in_exact_time=lambda: self._in_exact_time(requests()),
+                is_certain=lambda timeline: timeline.loop_cpu_s >= floor_s,
+            )
         finally:
             for _, crowd, _ in crowds.values():
                 await crowd.leave()
 
-    async def _explained(self, began: float, timeline: Timeline, before_s: float) -> Timeline:
-        """A missed attempt with what the watchdog saw, and the service fit for the next attempt."""
-        until = began + min(timeline.span_s, 60.0)
-        blocked, pool = await self._service.evidence(began, until)
+    async def _in_exact_time(self, requests: Sequence[Request]) -> Exact:
+        assert self._service.submission is not None
+        result = await judge(self._launcher, self._service.submission, (burst(requests),))
+        found = result.burst("burst")
+        if found is None:
+            return Exact(None, result.cannot_judge or "the submission did not start on a virtual clock")
+        return Exact(found.timeline, result.cannot_judge or "")
+
+    async def _explained(self, began: float, timeline: Timeline, before_s: tuple[float, float] | None) -> Timeline:
+        """A missed attempt with what was seen inside the service, which is then fit for the next attempt."""
+        blocked, pool = await self._service.evidence(began, time.monotonic())
         timeline = replace(timeline, blocked=blocked, pool=pool)
         await self._only_200(timeline)
-        if before_s:
-            spent_ms = 1000 * (await self._service.cpu_s() - before_s) / len(timeline.answers)
+        if before_s is not None:
+            after_s = await self._service.cpu_s()
+            timeline = replace(timeline, loop_cpu_s=after_s[1] - before_s[1])
+            spent_ms = 1000 * (after_s[0] - before_s[0]) / len(timeline.answers)
             self._cpu_ms = min(MAX_CPU_MS, max(self._cpu_ms, spent_ms))
         if any(answer.done_s is None for answer in timeline.answers):
             await self._service.restart()  # it still works on what was given up
@@ -128,9 +146,3 @@ def wrong_status(service: Service, label: str, status: int | None, wanted: str =
         saw += ", because your code raised:\n" + traceback_of(raised)
         look_at = f"{last_place(raised) or f'the handler of {label}'}: what does it need?"
     return Unmet(f"sent {label}", saw, f"status {wanted}", look_at, cause=f"{label} {status}")
-
-
-def _is_proof(timeline: Timeline) -> bool:
-    """Whether the watchdog saw what no noise produces: requests queueing for a thread, or a line holding the loop."""
-    worst = timeline.blocking_line()
-    return timeline.pool is not None or (worst is not None and worst.length_s > BLOCK_PROOF_S)

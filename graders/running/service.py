@@ -34,12 +34,13 @@ class Service:
         probe: str | None = None,
     ) -> None:
         self._launcher = launcher
-        self._submission = submission
+        self.submission = submission
         self._env = dict(env or {})
         self._probe = probe
         self._child: Child | None = None
         self._client: Any = None
         self._silent: set[str] = set()
+        self._fastest_s: dict[str, float] = {}
         self._up = False
         self._start_failure: Unmet | None = None
         self.port = 0
@@ -48,16 +49,16 @@ class Service:
 
     def start(self) -> None:
         """Order a fresh process on a fresh port from a fresh copy; returns at once."""
-        what = "service" if self._submission else "reference"
+        what = "service" if self.submission else "reference"
         folder = self._launcher.folder(what)
-        self.root = self._submission.copy_to(folder / "submission") if self._submission else folder
+        self.root = self.submission.copy_to(folder / "submission") if self.submission else folder
         self.output = folder / "output.txt"
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
         self.port = listener.getsockname()[1]
         spec = {
             "root": str(self.root),
-            "app": "learner" if self._submission else "reference",
+            "app": "learner" if self.submission else "reference",
             "output": str(self.output),
             "env": self._env,
             "probe": self._probe,
@@ -87,7 +88,7 @@ class Service:
             return
         trouble = start_trouble(news, self.output_tail(), time.monotonic() - since)
         await self._child.end()
-        if self._submission is None:
+        if self.submission is None:
             raise GraderFaultError(f"the lab's own reference service did not start: {trouble.saw}")
         self._start_failure = trouble
         raise trouble
@@ -154,6 +155,10 @@ class Service:
         """Whether such a request once got no answer."""
         return label in self._silent
 
+    def fastest_s(self, label: str) -> float:
+        """The shortest latency of all 200s to single requests of this label, in seconds; infinite without any."""
+        return self._fastest_s.get(label, float("inf"))
+
     async def get(self, path: str) -> Answer:
         """One GET; see `request`."""
         return await self.request("GET", path)
@@ -192,6 +197,8 @@ class Service:
             raise await self.no_answer(label, f"the connection broke ({type(error).__name__})") from None
         done = time.monotonic() - sent
         headers = dict(response.headers)
+        if response.status_code == 200:
+            self._fastest_s[label] = min(done, self._fastest_s.get(label, done))
         return Answer(0, label, 0.0, first_byte or done, done, response.status_code, bytes(received), headers)
 
     async def no_answer(self, label: str, what: str | None = None) -> Unmet:
@@ -231,9 +238,10 @@ class Service:
             return {}
         return await self._child.ask("sync", "synced", timeout_s=1.0, **data) or {}
 
-    async def cpu_s(self) -> float:
-        """Processor time that the process has used so far, in seconds."""
-        return float((await self._sync()).get("cpu_s", 0.0))
+    async def cpu_s(self) -> tuple[float, float]:
+        """Processor time used so far, in seconds: by the whole process, and by the event loop's thread."""
+        synced = await self._sync()
+        return float(synced.get("cpu_s", 0.0)), float(synced.get("loop_cpu_s", 0.0))
 
     async def evidence(self, since: float, until: float) -> tuple[tuple[Blocked, ...], PoolQueue | None]:
         """What the watchdog saw between two moments (`time.monotonic()`): a blocked loop, a pool that ran full."""

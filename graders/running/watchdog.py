@@ -44,6 +44,7 @@ class Watchdog(threading.Thread):
         self._limiter: CapacityLimiter | None = None
         self._last_beat = self._held_since = 0.0
         self._samples: Counter[tuple[tuple[str, Any], ...]] = Counter()
+        self._loop_cpu_s = 0.0
         self._pool = (0, 0)
         self._max_waiting = 0
         self._stop: Callable[[], None] = lambda: None
@@ -63,6 +64,7 @@ class Watchdog(threading.Thread):
     def _beat(self) -> None:
         assert self._loop is not None
         self._last_beat = time.monotonic()
+        self._loop_cpu_s = time.thread_time()
         if self._limiter is not None:
             waiting = self._limiter.statistics().tasks_waiting
             if waiting > self._max_waiting:
@@ -113,6 +115,7 @@ class Watchdog(threading.Thread):
                     "synced",
                     token=command.get("token"),
                     cpu_s=time.process_time(),
+                    loop_cpu_s=self._loop_cpu_s,
                     pool={"threads": threads, "waiting": waiting} if waiting else None,
                     where=self._where() if command.get("where") else None,
                 )

@@ -1,4 +1,4 @@
-"""Submissions that grade the grader: composed from the skeleton, the reference solutions and a folder of differences."""
+"""Submissions that grade the grader: composed from skeleton, solutions and differences."""
 
 from __future__ import annotations
 

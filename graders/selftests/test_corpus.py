@@ -1,4 +1,4 @@
-"""Every submission of the corpus, graded as a learner's would be: the wrong fail for the right reason, the right pass."""
+"""Every submission of the corpus, graded as a learner's: wrong ones fail for the right reason, right ones pass."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def graded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         scratch = folder / name(specimen)
         return grade(specimen.compose(scratch / "submission"), "-k", specimen.exercise_id, scratch=scratch)
 
-    wanted = [item.callspec.params["specimen"] for item in request.session.items if "specimen" in _params(item)]
+    wanted = [_params(item)["specimen"] for item in request.session.items if "specimen" in _params(item)]
     with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
         runs: dict[Path, Future[Graded]] = {s.folder: pool.submit(run, s) for s in wanted}
         yield lambda specimen: runs[specimen.folder].result()
         pool.shutdown(cancel_futures=True)
 
 
-def _params(item: pytest.Item) -> dict[str, object]:
+def _params(item: pytest.Item) -> dict[str, Specimen]:
     return getattr(getattr(item, "callspec", None), "params", {})
 
 
@@ -51,7 +51,7 @@ def test_wrong(graded: Grader, specimen: Specimen) -> None:
     assert {"failed"} == {states[c] for c in fails}, result.printed
     for check in result.checks(specimen.exercise_id):
         told = check["message"] + str(check["evidence"].get("timeline", ""))
-        assert [] == [phrase for phrase in fails.get(check["id"], []) if phrase not in told], told
+        assert [phrase for phrase in fails.get(check["id"], []) if phrase not in told] == [], told
     assert result.exit_code == (
         1 if any(not c["bonus"] for c in result.checks(specimen.exercise_id) if c["id"] in fails) else 0
     )
@@ -71,9 +71,9 @@ def test_broken(graded: Grader, specimen: Specimen) -> None:
     """A broken submission gets one clear message in time, the right exit code, and leaves nothing running."""
     result = graded(specimen)
 
-    assert [] == [phrase for phrase in specimen.expected["says"] if phrase not in result.printed], result.printed
+    assert [phrase for phrase in specimen.expected["says"] if phrase not in result.printed] == [], result.printed
     assert result.exit_code == (0 if specimen.expected.get("passes") else 1), result.printed
     assert "graders/" not in result.printed
     assert "the lab itself broke" not in result.printed
-    assert [] == [p for p in psutil.process_iter(["cwd"]) if (p.info["cwd"] or "").startswith(str(specimen.folder))]
+    assert [p for p in psutil.process_iter(["cwd"]) if (p.info["cwd"] or "").startswith(str(specimen.folder))] == []
     assert result.seconds < BROKEN_LIMIT_S or os.cpu_count() == 1

@@ -1,0 +1,44 @@
+"""Runs the exact judge in a child that the warm process forks: a verdict in tenths of a second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from graders.exact.result import ExactResult, result_of
+from graders.exact.scenario import Burst, Limits, Request, spec_of
+from graders.measuring import wire
+from graders.running.launcher import Launcher
+from graders.submission import Submission
+
+PATIENCE_S = 20.0
+
+
+def burst(requests: Iterable[wire.Request], name: str = "burst") -> Burst:
+    """The same requests as on the wire, for the virtual clock."""
+    return Burst(
+        name,
+        tuple(
+            Request(r.method, r.path, json=r.json, headers=r.headers, at_s=r.at_s, user=i, label=r.label)
+            for i, r in enumerate(requests)
+        ),
+    )
+
+
+async def judge(
+    launcher: Launcher,
+    submission: Submission,
+    bursts: tuple[Burst, ...],
+    *,
+    limits: Limits | None = None,
+    env: Mapping[str, str] | None = None,
+    probe: str | None = None,
+) -> ExactResult:
+    """The submission in virtual time; a child that is not done in `PATIENCE_S` real seconds is ended."""
+    root = submission.copy_to(launcher.folder("exact") / "submission")
+    spec = spec_of(root, bursts, limits, env, probe) | {"output": str(root.parent / "output.txt")}
+    child = launcher.start("graders.exact.child:serve", spec)
+    try:
+        await child.wait_for("end", "stopped", "broken", "exited", timeout_s=PATIENCE_S)
+        return result_of(list(child.events))
+    finally:
+        await child.end()
