@@ -16,6 +16,8 @@ LAB = Path(__file__).resolve().parents[1]
 SUITE = LAB / "tests"
 LESSONS = LAB / "lessons"
 SOLUTIONS = LAB / "graders" / "solutions"
+SKELETON = LAB / "graders" / "skeleton"
+"""What a learner starts from; in the repository as shipped, the submission at its root is equal to it."""
 
 PREDICT_S = 0.1
 """How long the simulated inference takes, in seconds (contract, `takes_its_time`)."""

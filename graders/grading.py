@@ -62,6 +62,14 @@ class Grading:
         """Whether the exercise passed earlier on these very files and is not graded again."""
         return of.id not in self.graded and is_verified(of, self._verified, self._prints)
 
+    def has_passed(self, check: Check) -> bool:
+        """Whether the check passed earlier on these very files."""
+        return self._verified.get(key(check), {}).get("fingerprint") == self._prints[check.exercise]
+
+    def verified_in(self, of: Exercise) -> int:
+        """How many of an exercise's checks, bonus aside, passed earlier on these very files."""
+        return sum(self.has_passed(check) for check in of.checks if not check.bonus)
+
     def lock(self, check: Check) -> Lock | None:
         """What keeps a check closed right now; `None` if it is open."""
         states = {key(c): o.state for c, o in self.outcomes.items()}

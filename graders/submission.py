@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
-from graders.curriculum import LAB, SUITE
+from graders.curriculum import LAB, SKELETON, SUITE
 
 GIVEN = ("app/model.py", "app/pipeline.py")
 """Files of the lab's own inside `app/`: grading always uses the lab's copy (contract, 'Given files')."""
@@ -54,6 +54,10 @@ class Submission:
     def is_the_labs_own(self) -> bool:
         """Whether it is the learner's copy inside this very repository."""
         return self.root == LAB
+
+    def parts(self) -> list[str]:
+        """The files and folders at its root that make it up."""
+        return [part for part in PARTS if (self.root / part).exists()]
 
     def files(self, patterns: Iterable[str] = ("**",)) -> Iterator[tuple[str, Path]]:
         """Its regular files, as (path with slashes, place), in order; links and oversized files are left out."""
@@ -101,7 +105,7 @@ class Submission:
             if relative not in GIVEN:
                 _feed(digest, relative, path)
         for relative in GIVEN:
-            _feed(digest, relative, LAB / relative)
+            _feed(digest, relative, SKELETON / relative)
         return digest.hexdigest()
 
     def copy_to(self, folder: Path) -> Path:
@@ -118,7 +122,7 @@ class Submission:
             shutil.copyfile(path, target)
         (folder / "app").mkdir(exist_ok=True)
         for relative in GIVEN:
-            shutil.copyfile(LAB / relative, folder / relative)
+            shutil.copyfile(SKELETON / relative, folder / relative)
         return folder.resolve()
 
 

@@ -1,22 +1,22 @@
 """Exercise 1: a first inference endpoint, and what five, 81 and one in between do to it."""
 
-import itertools
 import math
 
 from graders.curriculum import PREDICT_S, check
-from graders.measuring.wire import Request
+from graders.measuring.challenges import (
+    ALONE,
+    EIGHTY_ONE_AT_ONCE,
+    FIVE_AT_ONCE,
+    FLOOR_OF_POOL_S,
+    FLOOR_OF_TWO_S,
+    HEALTH_AMONG_FIVE,
+    health_came_first,
+    of_predictions,
+    prediction,
+)
 from graders.running.contest import wrong_status
 
-FLOOR_OF_TWO_S = 2 * PREDICT_S  # any two predictions that wait for one another
-FLOOR_OF_POOL_S = 3 * PREDICT_S  # 81 predictions through the default 40 threads: three rounds
 PAYLOAD = {"feature_1": 1.0, "feature_2": 2.0}
-_fresh = itertools.count(1)
-
-
-def predict_request(at_s=0.0):
-    """A prediction that no earlier one can have been cached for."""
-    number = next(_fresh)
-    return Request("POST", "/predict", {"feature_1": number + 0.25, "feature_2": 1 / number}, at_s=at_s)
 
 
 def seconds(value):
@@ -29,7 +29,7 @@ async def test_health(service, expect):
     answer = await service.get("/health")
 
     if answer.status != 200:
-        raise wrong_status(service, answer.label, answer.status)
+        raise await wrong_status(service, answer)
     body = answer.json()
     expect(
         isinstance(body, dict) and body.get("status") == "healthy",
@@ -47,7 +47,7 @@ async def test_predict(service, expect):
     answer = await service.post("/predict", PAYLOAD)
 
     if answer.status != 200:
-        raise wrong_status(service, answer.label, answer.status)
+        raise await wrong_status(service, answer)
     did, look_at = f"sent POST /predict with {PAYLOAD}", "app/main.py: what does the response model declare?"
     body = answer.json()
     expect(
@@ -80,7 +80,7 @@ async def test_models(service, expect):
     """The generated documentation names the request and response models, and /predict uses them."""
     answer = await service.get("/openapi.json")
     if answer.status != 200:
-        raise wrong_status(service, answer.label, answer.status)
+        raise await wrong_status(service, answer)
     document = answer.json() if isinstance(answer.json(), dict) else {}
     schemas = document.get("components", {}).get("schemas", {})
     did, look_at = (
@@ -153,7 +153,7 @@ async def test_validation(service, expect):
         answer = await service.post("/predict", None if raw else body, content=body if raw else None)
         did = f"sent POST /predict {described}"
         if answer.status in (404, 405, 500):
-            raise wrong_status(service, answer.label, answer.status, wanted="422")
+            raise await wrong_status(service, answer, did, wanted="status 422")
         expect(
             answer.status == 422,
             did=did,
@@ -168,16 +168,14 @@ async def test_validation(service, expect):
             wanted=f"422 whose body names {field}, so that the caller knows what to mend",
             look_at="an exception handler of your own: what does it leave out?",
         )
-    after = await service.post("/predict", PAYLOAD)
-    if after.status != 200:
-        raise wrong_status(service, after.label, after.status)
+    await service.post("/predict", prediction().json)  # whatever it answers: it lives on
     expect.show(f"{len(BAD_REQUESTS)} refused")
 
 
 @check(points=2)
 async def test_takes_its_time(service, race, expect):
     """One prediction takes 0.1 s, the time of the simulated model, and not twice that."""
-    alone = await race(lambda: [predict_request()], FLOOR_OF_TWO_S)
+    alone = await race(ALONE)
 
     expect.show(seconds(alone.best.wall_s), alone.picture)
     # Noise adds time, so the shortest of all single predictions counts, those of the checks before included.
@@ -202,7 +200,7 @@ async def test_takes_its_time(service, race, expect):
 @check(points=4)
 async def test_five_parallel(race, expect):
     """Five predictions sent together take about as long as one."""
-    five = await race(lambda: [predict_request() for _ in range(5)], FLOOR_OF_TWO_S, client="httpx")
+    five = await race(FIVE_AT_ONCE, client="httpx")
 
     expect.show(seconds(five.best.wall_s), five.picture)
     expect.met(
@@ -217,7 +215,7 @@ async def test_five_parallel(race, expect):
 @check(points=3)
 async def test_many_parallel(race, expect):
     """81 predictions sent together take less than three rounds of a pool of 40 threads."""
-    many = await race(lambda: [predict_request() for _ in range(81)], FLOOR_OF_POOL_S)
+    many = await race(EIGHTY_ONE_AT_ONCE)
 
     expect.show(seconds(many.best.wall_s), many.picture)
     expect.met(
@@ -232,25 +230,12 @@ async def test_many_parallel(race, expect):
 @check(points=2)
 async def test_stays_responsive(race, expect):
     """While predictions are in flight, GET /health is answered before they are."""
-
-    def health_among_predictions():
-        return [*(predict_request() for _ in range(5)), Request("GET", "/health", at_s=PREDICT_S / 4)]
-
-    def health_came_first(timeline):
-        health = timeline.only("GET /health").answers[0]
-        return health.is_complete and all(
-            a.done_s is None or health.done_s < a.done_s for a in timeline.only("POST /predict").answers
-        )
-
-    def predictions_s(timeline):
-        return timeline.only("POST /predict").wall_s
-
-    among = await race(health_among_predictions, FLOOR_OF_TWO_S, meets=health_came_first, wall=predictions_s)
+    among = await race(HEALTH_AMONG_FIVE)
 
     health = among.best.only("GET /health").answers[0]
     waited = "no answer" if health.latency_s is None else f"{1000 * health.latency_s:.0f} ms"
     first = "before" if health_came_first(among.best) else "no sooner than"
-    expect.show(waited if among.is_met else seconds(predictions_s(among.best)), among.picture)
+    expect.show(waited if among.is_met else seconds(of_predictions(among.best)), among.picture)
     expect.met(
         among,
         did="sent 5 POST /predict together, and GET /health while they were in flight",

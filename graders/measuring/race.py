@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from graders.measuring.challenges import Challenge
 from graders.measuring.timeline import Timeline
 
 BUDGET_S = 5.0
@@ -77,8 +78,8 @@ class Race:
             return ""
         if self.is_undecided:
             return (
-                f"this machine is too busy to tell: {len(self.walls_s)} attempts missed {self.floor_s:g} s, and so did "
-                f"the lab's own reference service (best of them {min(self.reference_s):.2f} s); the exact judge cannot "
+                f"this machine is too busy to tell: {len(self.walls_s)} attempts missed {self.floor_s:g} s, and "
+                f"the lab's own reference service did not meet it reliably ({_range(self.reference_s)}). The exact judge cannot "
                 f"tell either: {self.unjudgeable}. Try again when less is running."
             )
         lines = []
@@ -111,10 +112,8 @@ class Race:
 async def race(
     attempt: Attempt,
     reference: Attempt,
-    floor_s: float,
+    challenge: Challenge,
     *,
-    meets: Callable[[Timeline], bool] | None = None,
-    wall: Callable[[Timeline], float] = lambda timeline: timeline.wall_s,
     in_exact_time: Callable[[], Awaitable[Exact]] | None = None,
     is_certain: Callable[[Timeline], bool] = lambda timeline: False,
     budget_s: float = BUDGET_S,
@@ -125,9 +124,7 @@ async def race(
     Args:
         attempt: one burst at the submission.
         reference: the same burst at the reference service, burning the same processor time per request.
-        floor_s: the least time that a wrong submission takes; an attempt must stay under it.
-        meets: a further requirement on an attempt besides its wall time.
-        wall: the time of an attempt that is compared with the floor.
+        challenge: what an attempt must show; its floor is the least time that a wrong submission takes.
         in_exact_time: the burst on a virtual clock, asked for once, after `FIRST_MISSES` misses.
         is_certain: evidence that the floor cannot be met on any machine; it ends the race.
 
@@ -137,13 +134,10 @@ async def race(
     good reference run proves nothing, because on a busy machine quiet moments come and go. When neither is shown in
     time, the machine is too busy, and the exact judge's word counts.
     """
-    started = clock()
+    started, wall, floor_s = clock(), challenge.wall, challenge.floor_s
     misses: list[Timeline] = []
     reference_walls: list[float] = []
     exact: Exact | None = None
-
-    def is_under(timeline: Timeline) -> bool:
-        return wall(timeline) < floor_s and (meets is None or meets(timeline))
 
     def result(verdict: Verdict, best: Timeline) -> Race:
         walls = tuple(map(wall, misses))
@@ -154,7 +148,7 @@ async def race(
     while True:
         timeline = await attempt()
         misses.append(timeline)
-        if is_under(timeline):
+        if challenge.is_met(timeline):
             return result(Verdict.MET, timeline)
         best = min(misses, key=wall)
         if is_certain(timeline):
@@ -163,7 +157,7 @@ async def race(
             continue
         if exact is None and in_exact_time is not None:
             exact = await in_exact_time()
-            if exact.timeline is not None and not exact.cannot_judge and not is_under(exact.timeline):
+            if exact.timeline is not None and not exact.cannot_judge and not challenge.is_met(exact.timeline):
                 return result(Verdict.MISSED, best)
         reference_walls.append(wall(await reference()))
         if _is_proven(len(misses), reference_walls, floor_s):
@@ -180,3 +174,8 @@ def _is_proven(misses: int, reference_s: list[float], floor_s: float) -> bool:
         return True
     streak = [seconds < floor_s for seconds in reference_s[-SURE_STREAK:]]
     return misses >= SURE_MISSES and len(streak) == SURE_STREAK and all(streak)
+
+
+def _range(seconds: tuple[float, ...]) -> str:
+    worst = f"{max(seconds):.2f} s" if math.isfinite(max(seconds)) else "no answer"
+    return f"{min(seconds):.2f} s to {worst}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
 from graders.curriculum import EXERCISES, Exercise, exercise
+from graders.exact.instant import InstantVerdict
 from graders.expect import Picture
 from graders.measuring.timeline import Timeline
 from graders.reporting.waterfall import ASCII, PRETTY, Glyphs, waterfall
@@ -29,7 +31,7 @@ class Card:
 
     def __init__(self, width: int = 100, colour: bool = False, plain: bool = False) -> None:
         self._width = max(60, min(width, 110))
-        self._plain = plain
+        self.is_plain = plain
         self._colour = colour
         self.glyphs: Glyphs = ASCII if plain else PRETTY
 
@@ -53,7 +55,7 @@ class Card:
     def mark(self, state: State) -> Text:
         """One character for a state."""
         pretty, plain, style = MARKS[state]
-        return Text(plain if self._plain else pretty, style)
+        return Text(plain if self.is_plain else pretty, style)
 
     def heading(self, submission: str) -> Text:
         """The first line of a run."""
@@ -72,6 +74,14 @@ class Card:
             "  ", self.mark(outcome.state), " ", (f"{check.id:21}", style or "bold"),
             (f"{figure:>10}  ", "cyan"), (check.title + bonus, style),
         )  # fmt: skip
+
+    def instant_line(self, verdict: InstantVerdict) -> Text:
+        """One check as the exact judge sees it."""
+        state = {"met": State.PASSED, "missed": State.FAILED, "unclear": State.INCONCLUSIVE}[verdict.says]
+        figure = "" if verdict.wall_s is None or not math.isfinite(verdict.wall_s) else f"{verdict.wall_s:.2f} s"
+        return Text.assemble(
+            "  ", self.mark(state), f" {verdict.check_id:21}", (f"{figure:>10}  ", "cyan"), verdict.why
+        )
 
     def folded_line(self, result: ExerciseResult) -> Text:
         """A whole exercise in one line: passed before, or locked."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
 from graders.exact.launched import burst, judge
 from graders.expect import Unmet
+from graders.measuring.challenges import Challenge
 from graders.measuring.crowd import Crowd, HttpxCrowd, WireCrowd
 from graders.measuring.race import Exact, Race, race
-from graders.measuring.timeline import Timeline
+from graders.measuring.timeline import Answer, Timeline
 from graders.measuring.wire import Request
 from graders.running.launcher import Launcher
 from graders.running.service import NEXT_LIMIT_S, Service
@@ -20,8 +21,6 @@ from graders.running.troubles import last_place, traceback_of
 TYPICAL_CPU_MS = 1.0
 MAX_CPU_MS = 1.5
 BURST_LIMIT_S = 1.2  # a burst that is not over by then has missed every floor; its picture says the rest
-
-Requests = Callable[[], Sequence[Request]]
 
 
 class Contest:
@@ -35,15 +34,12 @@ class Contest:
 
     async def __call__(
         self,
-        requests: Requests,
-        floor_s: float,
+        challenge: Challenge,
         *,
         client: Literal["httpx", "wire"] = "wire",
-        meets: Callable[[Timeline], bool] | None = None,
-        wall: Callable[[Timeline], float] = lambda timeline: timeline.wall_s,
         limit_s: float = BURST_LIMIT_S,
     ) -> Race:
-        """Race bursts of `requests()` (made anew each time) against the floor; see `measuring.race`.
+        """Send the challenge's burst until it is met or missed for certain; see `measuring.race`.
 
         Raises `Unmet` where a request is answered by something else than 200, or the service dies.
         """
@@ -65,10 +61,10 @@ class Contest:
         async def attempt() -> Timeline:
             nonlocal attempts
             attempts += 1
-            wanted = requests()
+            wanted = challenge.requests()
             before_s = await self._service.cpu_s() if attempts > 1 else None
             began, timeline = await send(self._service, wanted)
-            if wall(timeline) < floor_s and (meets is None or meets(timeline)):
+            if challenge.is_met(timeline):
                 await self._only_200(timeline)
                 return timeline
             return await self._explained(began, timeline, before_s)
@@ -78,17 +74,15 @@ class Contest:
                 self._reference = Service(self._launcher, None)
                 self._reference.start()
             spin = {"x-lab-spin-ms": f"{self._cpu_ms:.2f}"}
-            return (await send(self._reference, [replace(r, headers=spin) for r in requests()]))[1]
+            return (await send(self._reference, [replace(r, headers=spin) for r in challenge.requests()]))[1]
 
         try:
             return await race(
                 attempt,
                 reference,
-                floor_s,
-                meets=meets,
-                wall=wall,
-                in_exact_time=lambda: self._in_exact_time(requests()),
-                is_certain=lambda timeline: timeline.loop_cpu_s >= floor_s,
+                challenge,
+                in_exact_time=lambda: self._in_exact_time(challenge.requests()),
+                is_certain=lambda timeline: timeline.loop_cpu_s >= challenge.floor_s,
             )
         finally:
             for _, crowd, _ in crowds.values():
@@ -125,7 +119,7 @@ class Contest:
             if answer.error is not None:
                 raise await self._service.no_answer(answer.label, answer.error)
             if answer.done_s is not None and answer.status != 200:
-                raise wrong_status(self._service, answer.label, answer.status)
+                raise await wrong_status(self._service, answer)
 
     async def end(self) -> None:
         """End the reference service."""
@@ -133,16 +127,18 @@ class Contest:
             await self._reference.end()
 
 
-def wrong_status(service: Service, label: str, status: int | None, wanted: str = "200") -> Unmet:
-    """An answer of another status than wanted; with the learner's own traceback behind a 500."""
-    saw = f"{label} was answered {status}"
+async def wrong_status(service: Service, answer: Answer, did: str = "", wanted: str = "status 200") -> Unmet:
+    """What to tell about an answer of another status than wanted; behind a 500 the learner's own traceback."""
+    label = answer.label
+    saw = f"{label} was answered {answer.status}"
     look_at = {
         404: f"app/main.py: is there a route for {label}?",
         405: f"app/main.py: which methods does the route {label.split()[1]} accept?",
         422: f"{label}: what does it ask of the request that this one does not have?",
-        500: "what did your code raise?",
-    }.get(status or 0, f"the handler of {label}")
-    if status == 500 and (raised := service.raised(label)):
+    }.get(answer.status or 0, f"the handler of {label}: why this status?")
+    if answer.status == 500 and (raised := await service.raised(label)):
         saw += ", because your code raised:\n" + traceback_of(raised)
         look_at = f"{last_place(raised) or f'the handler of {label}'}: what does it need?"
-    return Unmet(f"sent {label}", saw, f"status {wanted}", look_at, cause=f"{label} {status}")
+    elif answer.status not in (404, 405):
+        saw += f" with {answer.excerpt()}"
+    return Unmet(did or f"sent {label}", saw, wanted, look_at, cause=f"{label} {answer.status}")

@@ -154,10 +154,17 @@ class Child:
 class Launcher:
     """Starts children; a context whose end leaves none of them running. Making one does not wait for anything."""
 
+    _lent: Launcher | None = None
+
+    def __new__(cls, fork: bool = CAN_FORK) -> Launcher:
+        """The launcher that this process was lent, if it was; else a new one."""
+        return cls._lent or super().__new__(cls)
+
     def __init__(self, fork: bool = CAN_FORK) -> None:
+        if self is Launcher._lent:
+            return
         self.scratch = Path(tempfile.mkdtemp(prefix="inference-lab-")).resolve()
         self._fork = fork
-        self._count = 0
         self._once: list[subprocess.Popen[bytes]] = []
         if fork:
             self._orders, theirs = socket.socketpair()
@@ -176,12 +183,16 @@ class Launcher:
             start_new_session=CAN_FORK,
         )
 
+    def lend(self) -> None:
+        """In a forked child of the process that made it: be every launcher that the child makes, and outlive it.
+
+        What the child starts ends with the child, because each started process watches its control socket.
+        """
+        Launcher._lent = self
+
     def folder(self, what: str) -> Path:
         """A new empty folder for one start, removed at the end."""
-        self._count += 1
-        folder = self.scratch / f"{what}-{self._count}"
-        folder.mkdir()
-        return folder
+        return Path(tempfile.mkdtemp(prefix=f"{what}-", dir=self.scratch))
 
     def start(self, entry: str, spec: Mapping[str, Any], listener: socket.socket | None = None) -> Child:
         """Order a child that calls `entry` ("module:function") with the spec; returns at once.
@@ -209,11 +220,13 @@ class Launcher:
 
     def begin_close(self) -> None:
         """Have every child ended, without waiting for it."""
-        if self._fork:
+        if self._fork and self is not Launcher._lent:
             self._orders.close()
 
     def close(self) -> None:
         """End every child and remove the scratch folder."""
+        if self is Launcher._lent:
+            return
         self.begin_close()
         if self._fork:
             try:

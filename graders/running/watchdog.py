@@ -44,7 +44,6 @@ class Watchdog(threading.Thread):
         self._limiter: CapacityLimiter | None = None
         self._last_beat = self._held_since = 0.0
         self._samples: Counter[tuple[tuple[str, Any], ...]] = Counter()
-        self._loop_cpu_s = 0.0
         self._pool = (0, 0)
         self._max_waiting = 0
         self._stop: Callable[[], None] = lambda: None
@@ -64,7 +63,6 @@ class Watchdog(threading.Thread):
     def _beat(self) -> None:
         assert self._loop is not None
         self._last_beat = time.monotonic()
-        self._loop_cpu_s = time.thread_time()
         if self._limiter is not None:
             waiting = self._limiter.statistics().tasks_waiting
             if waiting > self._max_waiting:
@@ -115,13 +113,19 @@ class Watchdog(threading.Thread):
                     "synced",
                     token=command.get("token"),
                     cpu_s=time.process_time(),
-                    loop_cpu_s=self._loop_cpu_s,
+                    loop_cpu_s=self._loop_cpu_s(),
                     pool={"threads": threads, "waiting": waiting} if waiting else None,
                     where=self._where() if command.get("where") else None,
                 )
                 self._pool, self._max_waiting = (0, 0), 0
             case "stop":
                 self._stop()
+
+    def _loop_cpu_s(self) -> float:
+        """Processor time of the event loop's thread so far, in seconds; 0 where the platform does not tell."""
+        if not hasattr(time, "pthread_getcpuclockid"):
+            return 0.0
+        return time.clock_gettime(time.pthread_getcpuclockid(self._watched))
 
     def _where(self) -> dict[str, Any] | None:
         """Where the learner's code stands now: the blocked loop first, then waiting tasks, then pool threads."""

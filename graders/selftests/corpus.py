@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from graders.curriculum import EXERCISES, LAB, SOLUTIONS, exercise
-from graders.submission import PARTS
+from graders.curriculum import EXERCISES, LAB, SKELETON, SOLUTIONS, exercise
 
 CORPUS = LAB / "graders" / "selftests"
 RUN_LIMIT_S = 240
@@ -80,12 +79,7 @@ def specimens(kind: str, exercise_id: str | None = None) -> list[Specimen]:
 def compose(number: int, into: Path) -> Path:
     """Write the skeleton with the reference solutions of exercises 1 to `number` into a folder."""
     into.mkdir(parents=True, exist_ok=True)
-    for part in PARTS:
-        source = LAB / part
-        if source.is_dir():
-            shutil.copytree(source, into / part, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-        elif source.is_file():
-            shutil.copyfile(source, into / part)
+    overlay(SKELETON, into)
     for earlier in range(1, number + 1):
         overlay(SOLUTIONS / f"exercise{earlier}", into)
     return into

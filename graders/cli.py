@@ -1,0 +1,99 @@
+"""The `lab` command: progress, hints, watch, experiments, solutions, reset. Each command lives in `commands/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    help="Where you are, what to do next, and help when you are stuck.",
+)
+
+SubmissionOption = Annotated[
+    Path | None,
+    typer.Option("--submission", envvar="LAB_SUBMISSION", help="A folder that holds app/; this repository by default."),
+]
+ExerciseArgument = Annotated[str, typer.Argument(help="exercise1, or 1.")]
+
+
+@app.callback(invoke_without_command=True)
+def lab(context: typer.Context, submission: SubmissionOption = None) -> None:
+    """Show your progress."""
+    if context.invoked_subcommand is None:
+        from graders.commands.progress import show_progress
+
+        show_progress(submission)
+
+
+@app.command()
+def hint(
+    check: Annotated[str | None, typer.Argument(help="Such as five_parallel; by default the next one.")] = None,
+    level: Annotated[int | None, typer.Option(min=1, max=3, help="1 is vague, 3 nearly tells it.")] = None,
+    submission: SubmissionOption = None,
+) -> None:
+    """Help with a check, a little plainer each time you ask."""
+    from graders.commands.hint import show_hint
+
+    show_hint(check, level, submission)
+
+
+@app.command()
+def watch(
+    exercise: Annotated[str | None, typer.Argument(help="An exercise; the current one by default.")] = None,
+    poll: Annotated[bool, typer.Option(help="Look for changes instead of being told (WSL, network drives).")] = False,
+    submission: SubmissionOption = None,
+) -> None:
+    """Grade the current exercise again at every save."""
+    from graders.commands.watch import watch as run
+
+    run(exercise, poll, submission)
+
+
+@app.command()
+def experiment(
+    name: Annotated[str, typer.Argument(help="Which experiment.")] = "handlers",
+    ask: Annotated[bool, typer.Option(help="Ask for your predictions first.")] = True,
+    exact: Annotated[bool, typer.Option(help="Draw each burst in exact time too.")] = False,
+) -> None:
+    """Measure what a lesson talks about, after you have said what you expect."""
+    from graders.commands.experiment import run
+
+    run(name, ask, exact)
+
+
+@app.command()
+def solution(
+    exercise: ExerciseArgument,
+    force: Annotated[bool, typer.Option(help="Before you have passed.")] = False,
+    submission: SubmissionOption = None,
+) -> None:
+    """Compare your files with the reference, once you have passed."""
+    from graders.commands.solution import show_solution
+
+    show_solution(exercise, force, submission)
+
+
+@app.command()
+def reset(
+    files: Annotated[list[Path] | None, typer.Argument(help="Files to reset; all of the exercise by default.")] = None,
+    exercise: Annotated[str, typer.Option(help="Whose files.")] = "exercise1",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Put the skeleton back; your own files are kept in a backup."""
+    from graders.commands.reset import reset as run
+
+    run(files or [], exercise, yes)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""`lab reset`: the skeleton again; what the learner wrote is moved to a backup first, and nothing is ever deleted."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import typer
+
+from graders.commands.common import console, find_exercise, stop
+from graders.curriculum import LAB, SKELETON
+from graders.files import write_atomically
+from graders.grading import state_folder
+
+
+def reset(files: list[Path], exercise: str, yes: bool) -> None:
+    """Put files of an exercise back to the skeleton, after copying the learner's to `.lab/backups/`."""
+    wanted = [_relative(path) for path in files] or list(find_exercise(exercise).edits)
+    for name in wanted:
+        if not (SKELETON / name).is_file():
+            stop(f"{name}: is no file of the skeleton. It has {', '.join(_skeleton_files())}.")
+    changed = [name for name in wanted if _content(LAB / name) != _content(SKELETON / name)]
+    out = console()
+    if not changed:
+        out.print(f"Nothing to do: {', '.join(wanted)} {'is' if len(wanted) == 1 else 'are'} as in the skeleton.")
+        return
+    if not yes and not typer.confirm(f"Put {', '.join(changed)} back to the skeleton (yours is kept in a backup)?"):
+        out.print("Nothing was changed.")
+        return
+    backup = state_folder(LAB) / "backups" / datetime.now().astimezone().strftime("%Y-%m-%d_%H%M%S_%f")
+    for name in changed:
+        if (LAB / name).is_file():
+            (backup / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(LAB / name, backup / name)
+    for name in changed:
+        write_atomically(LAB / name, (SKELETON / name).read_text(encoding="utf-8"))
+        out.print(f"{name}: the skeleton again")
+    if backup.is_dir():
+        out.print(f"Your own version is in {backup.relative_to(LAB) if backup.is_relative_to(LAB) else backup}")
+
+
+def _relative(path: Path) -> str:
+    full = (Path.cwd() / path).resolve()
+    if not full.is_relative_to(LAB):
+        stop(f"{path}: is outside of this repository; reset knows only its own skeleton.")
+    return full.relative_to(LAB).as_posix()
+
+
+def _skeleton_files() -> list[str]:
+    files = (p for p in SKELETON.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    return sorted(p.relative_to(SKELETON).as_posix() for p in files)
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None

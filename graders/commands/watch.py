@@ -1,0 +1,139 @@
+"""`lab watch`: the current exercise graded at every save, by exact time at once and by the real server right after.
+
+What takes long is done before the learner saves: this process has pytest and the graders imported and the warm
+process has the web framework. A save forks a child of this process, which grades and ends. Where processes cannot
+be forked, each save runs the same command that the learner would type.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.text import Text
+
+from graders.commands.common import card, console, current_exercise, find_exercise, find_submission, grading_of
+from graders.curriculum import LAB, Exercise
+from graders.exact.instant import instant_verdicts
+from graders.measuring.challenges import IN_EXACT_TIME
+from graders.running.launcher import CAN_FORK, Launcher
+from graders.submission import Submission
+
+PRELOAD = ("pytest", "pytest_asyncio.plugin", "httpx", "anyio._backends._asyncio", "graders.plugin", "graders.session",
+           "graders.reporting.terminal", "graders.running.contest")  # fmt: skip
+
+
+def watch(name: str | None, poll: bool, folder: Path | None) -> None:
+    """Grade, wait for a save, grade again; never moves on to the next exercise by itself."""
+    submission = find_submission(folder)
+    exercise = find_exercise(name) if name else current_exercise(grading_of(submission), first=1)
+    out = console()
+    with Launcher() if CAN_FORK else contextlib.nullcontext() as warm:
+        for module in PRELOAD:
+            importlib.import_module(module)
+        run = Run(submission, exercise, warm)
+        try:
+            run.start(time.monotonic())
+            out.print(Text(f"Watching {submission.root} for {exercise.id}; Ctrl-C stops.", "dim"))
+            for changed_at in _saves(submission, poll):
+                run.cancel()
+                run.start(changed_at)
+        except KeyboardInterrupt:
+            out.print("\nStopped.")
+        finally:
+            run.cancel()
+
+
+def _saves(submission: Submission, poll: bool) -> Iterator[float]:
+    """The moment (`time.monotonic()`) of each change to a file that counts."""
+    from watchfiles import DefaultFilter, watch
+
+    before = submission.fingerprint(("**",))
+    watched = [str(submission.root / part) for part in submission.parts()]
+    for _ in watch(
+        *watched, watch_filter=DefaultFilter(), step=10, debounce=200, force_polling=poll or None, raise_interrupt=True
+    ):
+        now = time.monotonic()
+        if (after := submission.fingerprint(("**",))) != before:
+            before = after
+            yield now
+
+
+class Run:
+    """One grading in progress, in a child; a new save ends it."""
+
+    def __init__(self, submission: Submission, exercise: Exercise, warm: Launcher | None) -> None:
+        self._submission = submission
+        self._exercise = exercise
+        self._warm = warm
+        # pytest wants to rewrite the asserts of its plugins; these are loaded, and have none.
+        self._arguments = ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
+        self._arguments += ["-k", exercise.id, f"--submission={submission.root}"]
+        self._pid: int | None = None
+        self._popen: subprocess.Popen[bytes] | None = None
+
+    def start(self, saved_at: float) -> None:
+        """Begin; the child prints as it goes."""
+        console().print(Text(f"\n─── {self._exercise.id}, {time.strftime('%H:%M:%S')} ───", "dim"))
+        sys.stdout.flush()
+        if self._warm is None:
+            command = [sys.executable, "-P", "-m", "pytest", *self._arguments]
+            self._popen = subprocess.Popen(command, cwd=LAB)
+            return
+        self._pid = os.fork()
+        if self._pid == 0:
+            self._grade(saved_at)
+
+    def _grade(self, saved_at: float) -> None:
+        """In the child: the exact verdicts, then the suite itself; never returns."""
+        status = 1
+        try:
+            os.setpgid(0, 0)
+            os.chdir(LAB)
+            assert self._warm is not None
+            self._warm.lend()
+            if self._exercise.id in IN_EXACT_TIME:
+                self._say_exact(saved_at)
+            import pytest
+
+            status = int(pytest.main(self._arguments))
+            console().print(Text(f"{time.monotonic() - saved_at:.1f} s after the save", "dim"))
+        except BaseException as error:
+            if not isinstance(error, KeyboardInterrupt | SystemExit):
+                console().print(f"the lab itself broke: {type(error).__name__}: {error}")
+        finally:
+            sys.stdout.flush()
+            os._exit(status)
+
+    def _say_exact(self, saved_at: float) -> None:
+        assert self._warm is not None
+        verdicts = asyncio.run(instant_verdicts(self._warm, self._submission, self._exercise.id))
+        shown = card()
+        lines = [shown.instant_line(verdict) for verdict in verdicts]
+        head = Text(
+            f"In exact time ({time.monotonic() - saved_at:.2f} s after the save); the real server follows:", "dim"
+        )
+        console().print(shown.text([head, *lines]), end="")
+        sys.stdout.flush()
+
+    def cancel(self) -> None:
+        """End the grading, if one is still going on, and wait for its end."""
+        if self._pid is not None:
+            done, _ = os.waitpid(self._pid, os.WNOHANG)
+            if not done:
+                with contextlib.suppress(OSError):
+                    os.killpg(self._pid, signal.SIGKILL)
+                os.waitpid(self._pid, 0)
+            self._pid = None
+        if self._popen is not None:
+            self._popen.terminate()
+            self._popen.wait()
+            self._popen = None

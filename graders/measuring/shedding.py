@@ -1,0 +1,135 @@
+"""What a burst says about a limit of predictions in flight: who was let in, who was turned away, and in which order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graders.measuring.timeline import Answer, Timeline
+
+RESOLUTION_S = 0.001  # a sleep may end so much early
+SHED = 503
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """One accepted prediction as its client saw it: sent, done, and the least that it takes inside, in seconds."""
+
+    sent_s: float
+    done_s: float
+    takes_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """More predictions than the limit can have let through: `count` of at least `takes_s` each within `window_s`."""
+
+    count: int
+    most: int
+    window_s: float
+    takes_s: float
+
+
+def most_within(window_s: float, takes_s: float, limit: int) -> int:
+    """How many predictions of at least `takes_s` seconds a limit lets through, begun and ended within a window.
+
+    Each of the `limit` places serves one after another, so it serves floor(window / takes) of them; a window that is
+    shorter than one prediction proves that it does not take its time, and is no reason to count fewer than one each.
+    """
+    return limit * max(1, math.floor(window_s / max(takes_s - RESOLUTION_S, RESOLUTION_S)))
+
+
+def excess(stays: Iterable[Stay], limit: int) -> Excess | None:
+    """The proof that more were in flight than the limit allows; `None` where there is none.
+
+    Noise cannot produce it: what a client sees begins before the prediction does and ends after it, so every delay
+    makes the window longer and the bound larger.
+    """
+    all_stays = list(stays)
+    for takes_s in sorted({stay.takes_s for stay in all_stays}):
+        among = [stay for stay in all_stays if stay.takes_s >= takes_s]
+        window_s = max(s.done_s for s in among) - min(s.sent_s for s in among)
+        most = most_within(window_s, takes_s, limit)
+        if len(among) > most:
+            return Excess(len(among), most, window_s, takes_s)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Shed:
+    """A burst at a service with a limit: its predictions, and what else was asked meanwhile."""
+
+    timeline: Timeline
+    limit: int
+    takes_s: Mapping[str, float]
+    """Label to the least time that such a prediction takes; other labels are no predictions."""
+
+    @property
+    def predictions(self) -> Sequence[Answer]:
+        """The requests that the limit is about."""
+        return [a for a in self.timeline.answers if a.label in self.takes_s]
+
+    @property
+    def others(self) -> Sequence[Answer]:
+        """The requests that must never be shed."""
+        return [a for a in self.timeline.answers if a.label not in self.takes_s]
+
+    @property
+    def accepted(self) -> Sequence[Answer]:
+        """The predictions that were answered 200."""
+        return [a for a in self.predictions if a.is_complete and a.status == 200]
+
+    @property
+    def shed(self) -> Sequence[Answer]:
+        """The predictions that were answered 503."""
+        return [a for a in self.predictions if a.is_complete and a.status == SHED]
+
+    @property
+    def strange(self) -> Sequence[Answer]:
+        """The predictions that were answered otherwise, or not at all."""
+        return [a for a in self.predictions if a not in self.accepted and a not in self.shed]
+
+    @property
+    def excess(self) -> Excess | None:
+        """The proof that the limit was exceeded, if there is one."""
+        return excess(
+            (Stay(a.sent_s, a.done_s, self.takes_s[a.label]) for a in self.accepted if a.done_s is not None), self.limit
+        )
+
+    @property
+    def first_accepted_s(self) -> float:
+        """When the first accepted prediction was done; infinite where none was."""
+        return min((a.done_s for a in self.accepted if a.done_s is not None), default=math.inf)
+
+    @property
+    def last_shed_s(self) -> float:
+        """When the last one was turned away; 0 where none was."""
+        return max((a.done_s for a in self.shed if a.done_s is not None), default=0.0)
+
+    @property
+    def is_prompt(self) -> bool:
+        """Whether everyone who was turned away knew it before the first accepted prediction was done."""
+        return self.last_shed_s < self.first_accepted_s
+
+    @property
+    def window_s(self) -> float:
+        """From the first accepted prediction sent to the last one done, in seconds; infinite where none was."""
+        done = [a.done_s for a in self.accepted if a.done_s is not None]
+        return max(done) - min(a.sent_s for a in self.accepted) if done else math.inf
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the burst shows the limit: prompt, and as many accepted, at the same time, as it has places.
+
+        At the same time: in such a window one place fewer could not have served as many.
+        """
+        if self.strange or not self.is_prompt or len(self.accepted) != self.limit:
+            return False
+        least_s = min(self.takes_s[a.label] for a in self.accepted)
+        return most_within(self.window_s, least_s, self.limit - 1) < self.limit
+
+    def to_json(self) -> dict[str, Any]:
+        """Data for the picture."""
+        return {"kind": "shedding", "limit": self.limit, **self.timeline.to_json()}

@@ -1,0 +1,1 @@
+"""The service that you build in this lab, one exercise after another."""
