@@ -76,7 +76,7 @@ class Session:
             first = exercise(plan[0].exercise).number
             for of in EXERCISES:
                 if of.number < first and self.grading.is_trusted(of):
-                    self.say(self.card.folded_line(self.grading.card().exercise(of.id)))
+                    self.say(self.card.passed_line(of))
         return plan
 
     def record(self, check: Check, outcome: Outcome) -> None:
@@ -86,7 +86,7 @@ class Session:
         if check.exercise not in self._entered:
             self._entered.add(check.exercise)
             if outcome.state is State.LOCKED:
-                self.say(self.card.folded_line(self.grading.card().exercise(check.exercise)))
+                self.say("", self.card.locked_line(exercise(check.exercise), outcome.message))
             else:
                 self.say("", self.card.exercise_line(exercise(check.exercise)))
         if outcome.state is not State.LOCKED:

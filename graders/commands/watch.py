@@ -121,7 +121,7 @@ class Run:
         head = Text(
             f"In exact time ({time.monotonic() - saved_at:.2f} s after the save); the real server follows:", "dim"
         )
-        console().print(shown.text([head, *lines]), end="")
+        sys.stdout.write(shown.text([head, *lines]))
         sys.stdout.flush()
 
     def cancel(self) -> None:

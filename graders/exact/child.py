@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 Send = Callable[[dict[str, Any]], None]
 WAITING = {"virtual", "stuck"}
+GRACE_S = 2.0
 MAX_GARBAGE = 100_000
 """Garbage is collected between bursts: a collection in the midst of one would look like 30 ms of computing."""
 
@@ -132,8 +133,15 @@ class Run:
 
     def stop(self, kind: str, reason: str) -> NoReturn:
         """End the run, and the process, from whichever thread found out that it cannot go on."""
-        if not self._ending.acquire(blocking=False):
-            self._ending.acquire()  # another thread is at it, and the process ends with it
+        try:
+            if self._ending.acquire(blocking=False):
+                self._tell_end(kind, reason)
+            else:
+                real.sleep(GRACE_S)  # it is being told already, and the process ends with it
+        finally:
+            os._exit(0)
+
+    def _tell_end(self, kind: str, reason: str) -> None:
         where = stop_place(self._code, kind in WAITING, self._loop)
         stopped = {"kind": kind, "reason": self._told(kind, reason, where), "stage": self._stage, "where": where}
         if self._burst is not None:
@@ -146,7 +154,6 @@ class Run:
         if WORLD.has_turn():
             with contextlib.suppress(Exception):
                 sys.stdout.flush()
-        os._exit(0)
 
     def _real_limit(self) -> str:
         return "import" if self._stage == "import" else "real"

@@ -18,6 +18,9 @@ OURS = "graders"
 UNTOUCHED = {"_thread", "_frozen_importlib", "_frozen_importlib_external", "_imp"}
 """Python's import system keeps its own locks: it holds them for no longer than an import takes."""
 
+LOCKS: dict[type, type] = {real.Lock: locks.Lock, real.RLock: locks.RLock}
+"""The module `threading` keeps its own few, which guard no waiting."""
+
 
 def install() -> None:
     """Make time virtual in this process, for good; call it before anything of the learner's is imported."""
@@ -57,19 +60,23 @@ def _replacements() -> dict[int, Any]:
 
 
 def _replace(replacements: dict[int, Any]) -> None:
-    """In every imported module: the functions themselves, and locks that the module made for its own use."""
+    """In every imported module: the functions themselves, and locks that modules made for their own use."""
+    for start in ("start_new_thread", "start_joinable_thread"):
+        if hasattr(_thread, start):
+            setattr(_thread, start, replacements[id(getattr(_thread, start))])
+    made: dict[int, tuple[Any, Any]] = {}  # old and new: a lock that two modules share stays one lock
     for name, module in list(sys.modules.items()):
         if name in UNTOUCHED or name.partition(".")[0] == OURS:
             continue
         namespace = getattr(module, "__dict__", None)
-        if not isinstance(namespace, dict):
+        if type(namespace) is not dict:
             continue
         for key, value in list(namespace.items()):
             if id(value) in replacements:
                 namespace[key] = replacements[id(value)]
-            elif name == "threading":
-                continue  # its own few locks guard no waiting
-            elif isinstance(value, real.Lock) and not value.locked():
-                namespace[key] = locks.Lock()
-            elif isinstance(value, real.RLock):
-                namespace[key] = locks.RLock()
+            elif name != "threading" and type(value) in LOCKS and _is_free(value):
+                namespace[key] = made.setdefault(id(value), (value, LOCKS[type(value)]()))[1]
+
+
+def _is_free(lock: Any) -> bool:
+    return not (type(lock) is real.Lock and lock.locked())

@@ -75,7 +75,7 @@ def result_of(events: Iterable[Mapping[str, Any]]) -> ExactResult:
                 import_s = float(event["import_s"])
             case "end":
                 ended = True
-    if not ended and stop is None:
+    if not ended and stop is None and trouble is None:
         stop = Stop("died", "its process ended in the middle of the run", "serve" if bursts else "startup")
     return ExactResult(tuple(bursts), stop, trouble, import_s)
 

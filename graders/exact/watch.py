@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -50,7 +51,8 @@ class Watch:
             if step != self._step:
                 self._step, self._step_cpu_ns = step, real.process_time_ns()
             else:
-                WORLD.meter.sample = step, self._where(frame_of_running())
+                with contextlib.suppress(Exception):  # a look at a running thread may fail; the watch must not
+                    WORLD.meter.sample = step, self._where(frame_of_running())
             if self._until is not None and real.monotonic() > self._until:
                 self._expire(step)
 

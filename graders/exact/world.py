@@ -71,10 +71,10 @@ class World:
         return self.running.ident == real.get_ident()
 
     def others_can_act(self) -> bool:
-        """Whether any other thread can run now or will wake by itself."""
+        """Whether any other thread can run now or will wake by itself; may be asked from outside the world."""
         me = self.running
-        return any(t is not me for t in self._ready) or any(
-            t is not me and t.is_parked and t.parks == park for _, _, t, park in self._sleeping
+        return any(thread is not me for thread in list(self._ready)) or any(
+            entry[2] is not me and _still_sleeps(entry) for entry in list(self._sleeping)
         )
 
     def park(self, until_ns: int | None, is_idle: bool = False) -> bool:

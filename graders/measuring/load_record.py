@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from graders.measuring.objective import P95_OBJECTIVE_MS, LoadStep, breaking_index, p95
 
@@ -66,7 +67,7 @@ def windows(ticks: Sequence[tuple[float, int | None]]) -> list[Window]:
     """The steps that a run really made, from the moments at which its shape changed its answer (`None`: the end)."""
     return [
         Window(users, at, until)
-        for (at, users), (until, _) in zip(ticks, ticks[1:], strict=False)
+        for (at, users), (until, _) in pairwise(ticks)
         if users  # a pause with no users is no step
     ]
 
@@ -88,7 +89,7 @@ def measured(
 
 
 def named_indexes(steps: Sequence[LoadStep]) -> set[int]:
-    """The steps that a record names: by all steps, and by those up to the peak, since what comes after may be left out."""
+    """The steps that a record names: by all of them, and by those up to the peak; what comes after may be left out."""
     if not steps:
         return {-1}
     peak = max(range(len(steps)), key=lambda i: steps[i].users)

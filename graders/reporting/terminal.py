@@ -83,17 +83,14 @@ class Card:
             "  ", self.mark(state), f" {verdict.check_id:21}", (f"{figure:>10}  ", "cyan"), verdict.why
         )
 
-    def folded_line(self, result: ExerciseResult) -> Text:
-        """A whole exercise in one line: passed before, or locked."""
-        passed = sum(r.outcome.state is State.PASSED for r in result.results)
-        state = result.state
-        says = {
-            State.PASSED: f"{passed} of {len(result.results)} checks pass",
-            State.LOCKED: next((r.outcome.message for r in result.results if r.outcome.message), "locked"),
-            State.NOT_RUN: "not part of this run",
-        }.get(state, f"{passed} of {len(result.results)} checks pass")
-        name = f"{result.id.replace('exercise', 'exercise '):21}"
-        return Text.assemble("  ", self.mark(state), " ", (name, "bold"), f" {result.title}: {says}")
+    def passed_line(self, of: Exercise) -> Text:
+        """An exercise that passed earlier on these very files, in one line."""
+        name = f" exercise {of.number:<12}"
+        return Text.assemble("  ", self.mark(State.PASSED), (name, "bold"), f" {of.title}: passed on these very files")
+
+    def locked_line(self, of: Exercise, why: str) -> Text:
+        """An exercise that is not open, in one line."""
+        return Text.assemble("  ", self.mark(State.LOCKED), (f" {of.id}", "bold"), f"  {of.title}: {why}")
 
     def details(self, check: Check, outcome: Outcome, picture: Picture | None) -> list[Text]:
         """A check that did not pass: its promise, what was seen and wanted, the picture."""

@@ -15,12 +15,14 @@ from fastapi import FastAPI
 from graders.exact.scenario import Burst, Request, predictions
 
 PRELUDE = """
+import _thread
 import asyncio
 import queue
 import select
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from multiprocessing.pool import ThreadPool
 from time import perf_counter as precise, sleep
 
 import anyio
@@ -282,6 +284,35 @@ def own_thread():
 """,
         crowd(3, "own_thread"),
         waves((3, 90)),
+    ),
+    Shape(
+        "bare_thread",
+        """
+@app.post("/bare_thread")
+def bare_thread():
+    knocked = threading.Event()
+
+    def knock():
+        time.sleep(0.04)
+        knocked.set()
+
+    _thread.start_new_thread(knock, ())
+    knocked.wait()
+""",
+        crowd(3, "bare_thread"),
+        waves((3, 40)),
+    ),
+    Shape(
+        "pool_of_multiprocessing",
+        """
+pool_of_two = ThreadPool(2)
+
+@app.post("/pool_of_multiprocessing")
+def pool_of_multiprocessing():
+    pool_of_two.map(time.sleep, [0.03, 0.05])
+""",
+        crowd(2, "pool_of_multiprocessing"),
+        (50, 80),
     ),
     Shape(
         "batches_in_a_thread",
