@@ -72,6 +72,12 @@ class Hints:
 EXERCISES = (
     Exercise(0, "Set up", ("app/**",), ("app/main.py",)),
     Exercise(1, "A first inference endpoint", ("app/**",), ("app/main.py", "app/observations.py")),
+    Exercise(
+        5,
+        "Containers",
+        ("app/**", "Dockerfile", "docker-compose.yml", "compose.yaml", ".dockerignore"),
+        ("Dockerfile", "docker-compose.yml", ".dockerignore"),
+    ),
 )
 
 

@@ -78,12 +78,13 @@ class Run:
         WORLD.stop, WORLD.on_hold = self.stop, self._note_hold
         WORLD.begin()
         install()
+        outside.watch(outside.STAYING)
         self._watch.start()
         try:
             control = cast("Control", self)  # of which `load` only ever calls `send`
             app = load(Path(self._spec["root"]), control, self._code, self._spec.get("probe"))
             imported_s = real.monotonic() - self._began
-            outside.watch()
+            outside.watch(outside.EVERYTHING)
             self._loop = VirtualLoop()
             asyncio.set_event_loop(self._loop)
             self._loop.run_until_complete(self._serve(app, imported_s))

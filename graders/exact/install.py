@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import _thread
 import asyncio
-import contextlib
 import queue
+import select
 import sys
 import threading
 import warnings
 from typing import Any
 
-from graders.exact import clock, locks, outside, real, threads
+from graders.exact import clock, files, locks, outside, real, threads
 from graders.exact.loop import VirtualLoop
 
 OURS = "graders"
@@ -26,6 +26,8 @@ def install() -> None:
     """Make time virtual in this process, for good; call it before anything of the learner's is imported."""
     _replace(_replacements())
     threading.Thread.join = threads.join  # type: ignore[method-assign]
+    files.install()
+    outside.guard_forks()
     _offer_virtual_loops()
 
 
@@ -48,14 +50,11 @@ def _replacements() -> dict[int, Any]:
     for rlock in (_thread.RLock, threading.RLock):
         found[id(rlock)] = locks.RLock
     found[id(queue.SimpleQueue)] = locks.SimpleQueue
+    found[id(select.select)] = files.select
     for name in ("start_new_thread", "start_joinable_thread"):
         start = getattr(_thread, name, None)
         if start is not None:
             found[id(start)] = threads.starter(start)
-    with contextlib.suppress(ImportError):
-        import _posixsubprocess
-
-        found[id(_posixsubprocess.fork_exec)] = outside.process_starter(_posixsubprocess.fork_exec)
     return found
 
 

@@ -16,7 +16,7 @@ OWN_FILES = 1  # the loop's own pipe to itself, which nobody writes to
 
 
 class VirtualSelector(selectors.DefaultSelector):
-    """Where the loop waits. Files are looked at, never waited for."""
+    """Where the loop waits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,10 +36,19 @@ class VirtualSelector(selectors.DefaultSelector):
         elif not self._was_woken:
             self.on_idle()
             self._waiting = WORLD.running
-            WORLD.park(WORLD.until(timeout), is_idle=True)
+            if self._has_files():
+                WORLD.park_at_files(lambda: bool(self._look()), WORLD.until(timeout), is_idle=True)
+            else:
+                WORLD.park(WORLD.until(timeout), is_idle=True)
             self._waiting = None
         self._was_woken = False
-        return super().select(0) if len(self.get_map()) > OWN_FILES else []
+        return self._look() if self._has_files() else []
+
+    def _has_files(self) -> bool:
+        return len(self.get_map()) > OWN_FILES
+
+    def _look(self) -> list[tuple[selectors.SelectorKey, int]]:
+        return super().select(0)
 
     def wake(self) -> None:
         """End the waiting, now or as it begins."""

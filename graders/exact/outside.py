@@ -1,20 +1,24 @@
-"""What a virtual clock cannot see: other processes and real sockets. Python's audit events tell of their use."""
+"""What a virtual clock cannot see: other processes and real sockets. Python's audit events tell of their use.
+
+While `app.main` is imported, programs may run and sockets may be tried, as some libraries do: that is over before
+anything is judged. A process that is forked to stay is not.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from graders.exact.world import WORLD
 
 PROCESS = "starts another process, whose time the virtual clock cannot see"
 SOCKET = "uses a real socket, whose answers come in real time"
-EVENTS = {
+STAYING = {"os.fork": PROCESS, "os.forkpty": PROCESS}
+EVERYTHING = {
+    **STAYING,
     "os.exec": PROCESS,
-    "os.fork": PROCESS,
-    "os.forkpty": PROCESS,
     "os.posix_spawn": PROCESS,
     "os.spawn": PROCESS,
     "os.system": PROCESS,
@@ -27,27 +31,32 @@ EVENTS = {
     "socket.sendto": SOCKET,
 }
 
-_is_watching = False
+_watched: dict[str, str] = {}
 _exempt = 0
 
 
-def watch() -> None:
-    """From now on, stop as soon as the learner's code leaves the virtual world."""
-    global _is_watching
-    if not _is_watching:
-        _is_watching = True
+def watch(events: dict[str, str]) -> None:
+    """From now on, stop as soon as the learner's code leaves the virtual world in one of these ways."""
+    global _watched
+    if not _watched:
         sys.addaudithook(_audit)
+    _watched = events
 
 
-def process_starter(start: Callable[..., Any]) -> Callable[..., Any]:
-    """The system's way to start a process, which raises no audit event of its own."""
+def guard_forks() -> None:
+    """See what `multiprocessing` starts by itself, which raises no audit event."""
+    try:
+        import _posixsubprocess
+    except ImportError:
+        return
+    start = _posixsubprocess.fork_exec
 
     def start_seen(*arguments: Any) -> Any:
-        if _is_watching:
-            _audit("subprocess.Popen", arguments)
+        _audit("os.fork", arguments)
         return start(*arguments)
 
-    return start_seen
+    # `subprocess` holds the function itself since it was imported, and raises events of its own.
+    _posixsubprocess.fork_exec = start_seen
 
 
 @contextlib.contextmanager
@@ -62,5 +71,5 @@ def allowed() -> Iterator[None]:
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    if event in EVENTS and not _exempt and WORLD.has_turn():
-        WORLD.stop("outside", EVENTS[event])
+    if event in _watched and not _exempt and WORLD.has_turn():
+        WORLD.stop("outside", _watched[event])

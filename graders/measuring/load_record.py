@@ -20,7 +20,6 @@ class Reported:
     status: int | None
     failed: bool
     why: str
-    task: str
 
     @property
     def began_s(self) -> float:

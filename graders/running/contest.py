@@ -56,13 +56,10 @@ class Contest:
             known = any(service.is_known_silent(request.label) for request in wanted)
             return await crowds[key][1].burst(wanted, min(limit_s, NEXT_LIMIT_S) if known else limit_s)
 
-        attempts = 0
-
         async def attempt() -> Timeline:
-            nonlocal attempts
-            attempts += 1
             wanted = challenge.requests()
-            before_s = await self._service.cpu_s() if attempts > 1 else None
+            await self._service.ready()
+            before_s = await self._service.cpu_s()
             began, timeline = await send(self._service, wanted)
             if challenge.is_met(timeline):
                 await self._only_200(timeline)
@@ -101,8 +98,8 @@ class Contest:
         blocked, pool = await self._service.evidence(began, time.monotonic())
         timeline = replace(timeline, blocked=blocked, pool=pool)
         await self._only_200(timeline)
-        if before_s is not None:
-            after_s = await self._service.cpu_s()
+        after_s = await self._service.cpu_s()
+        if before_s is not None and after_s is not None:
             timeline = replace(timeline, loop_cpu_s=after_s[1] - before_s[1])
             spent_ms = 1000 * (after_s[0] - before_s[0]) / len(timeline.answers)
             self._cpu_ms = min(MAX_CPU_MS, max(self._cpu_ms, spent_ms))

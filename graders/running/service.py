@@ -21,6 +21,7 @@ START_LIMIT_S = 12.0
 REQUEST_LIMIT_S = 3.0
 NEXT_LIMIT_S = 0.5  # where a route once gave no answer, further requests to it wait no longer than this
 RAISED_LIMIT_S = 0.5
+SYNC_LIMIT_S = 2.0
 MAX_BODY_BYTES = 4 * 2**20
 
 
@@ -238,12 +239,15 @@ class Service:
     async def _sync(self, **data: Any) -> dict[str, Any]:
         if self._child is None or self._child.is_over:
             return {}
-        return await self._child.ask("sync", "synced", timeout_s=1.0, **data) or {}
+        return await self._child.ask("sync", "synced", timeout_s=SYNC_LIMIT_S, **data) or {}
 
-    async def cpu_s(self) -> tuple[float, float]:
-        """Processor time used so far, in seconds: by the whole process, and by the event loop's thread."""
+    async def cpu_s(self) -> tuple[float, float] | None:
+        """Processor time used so far, in seconds: by the whole process, and by the event loop's thread.
+
+        `None` where the process did not tell in time.
+        """
         synced = await self._sync()
-        return float(synced.get("cpu_s", 0.0)), float(synced.get("loop_cpu_s", 0.0))
+        return (float(synced["cpu_s"]), float(synced["loop_cpu_s"])) if synced else None
 
     async def evidence(self, since: float, until: float) -> tuple[tuple[Blocked, ...], PoolQueue | None]:
         """What the watchdog saw between two moments (`time.monotonic()`): a blocked loop, a pool that ran full."""

@@ -17,8 +17,10 @@ from graders.exact.scenario import Burst, Request, predictions
 PRELUDE = """
 import _thread
 import asyncio
+import os
 import queue
 import select
+import selectors
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
@@ -312,7 +314,24 @@ def pool_of_multiprocessing():
     pool_of_two.map(time.sleep, [0.03, 0.05])
 """,
         crowd(2, "pool_of_multiprocessing"),
-        (50, 80),
+        (50, 100),
+    ),
+    Shape(
+        "pipe_between_threads",
+        """
+@app.post("/pipe_between_threads")
+def pipe_between_threads():
+    reader, writer = os.pipe()
+    threading.Timer(0.03, os.write, (writer, b"!")).start()
+    assert select.select([reader], [], [], 0.01) == ([], [], [])
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(reader, selectors.EVENT_READ)
+        assert waiting.select(1)
+    os.close(reader)
+    os.close(writer)
+""",
+        crowd(3, "pipe_between_threads"),
+        waves((3, 30)),
     ),
     Shape(
         "batches_in_a_thread",

@@ -15,7 +15,7 @@ from graders.exact.run import run_exact
 from graders.exact.scenario import Burst, Limits, predictions
 from graders.selftests.exact_shapes import write_submission
 
-LIMITS = Limits(virtual_s=60, real_s=1.2, import_s=2)
+LIMITS = Limits(virtual_s=60, real_s=1.5, import_s=2)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,10 @@ CASES = {
         "import multiprocessing\n" + route('multiprocessing.get_context("spawn").Process(target=print).start()'),
         "starts another process",
     ),
+    "forked_in_the_import": (
+        'import multiprocessing\npool = multiprocessing.get_context("fork").Pool(1)\n' + route("return 1"),
+        "in <module>: starts another process",
+    ),
     "real_socket": (
         "import socket\n" + route('socket.create_connection(("127.0.0.1", 9))', "def"),
         "in predict: uses a real socket",
@@ -44,6 +48,11 @@ CASES = {
     "reads_a_pipe": (
         "import os\nreader, writer = os.pipe()\n" + route("os.read(reader, 1)", "def"),
         "in predict: waits for something that is not in the virtual world",
+    ),
+    "waits_for_a_pipe": (
+        "import os, selectors\nreader, writer = os.pipe()\n"
+        + route("with selectors.DefaultSelector() as s:\n    s.register(reader, 1)\n    s.select()", "def"),
+        "in predict: waits for a file",
     ),
     "computes": (COMPUTE + route("compute(0.06)"), "without a pause (app/main.py, line"),
     "computes_in_a_thread": (COMPUTE + route("compute(0.06)", "def"), "without a pause (app/main.py, line"),
