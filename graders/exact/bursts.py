@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 BACKGROUND_SHARE = 0.05
 """Heartbeats and the like may use this much of a processor and delay nobody."""
 
+MARGIN_NS = 1_000  # the limit itself must not be reached: it would end the run
 Hold = tuple[int, int, Mapping[str, Any]]
 
 
@@ -53,7 +54,7 @@ class BurstRun:
     async def settle(self) -> None:
         """Wait for what goes on after the answers, such as background tasks, within the burst's limit."""
         assert WORLD.limit_ns is not None
-        left_ns = WORLD.limit_ns - WORLD.now_ns
+        left_ns = WORLD.limit_ns - WORLD.now_ns - MARGIN_NS
         if left_ns > 0:
             await asyncio.wait(self._tasks, timeout=left_ns / NS)
 

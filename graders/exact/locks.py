@@ -12,7 +12,8 @@ from queue import Empty
 from typing import Any
 
 from graders.exact import real
-from graders.exact.world import WORLD, Thread
+from graders.exact.virtual_thread import VirtualThread
+from graders.exact.world import WORLD
 
 POLL_S = 0.0005
 
@@ -24,7 +25,7 @@ class Lock:
 
     def __init__(self) -> None:
         self._is_locked = False
-        self._waiting: deque[Thread] = deque()
+        self._waiting: deque[VirtualThread] = deque()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Take the lock; false if it is held and the caller cannot wait, or not so long."""
@@ -150,7 +151,7 @@ class SimpleQueue:
 
     def __init__(self) -> None:
         self._items: deque[Any] = deque()
-        self._waiting: deque[Thread] = deque()
+        self._waiting: deque[VirtualThread] = deque()
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         """Add an item; never waits."""

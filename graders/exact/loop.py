@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from graders.exact import clock, outside
-from graders.exact.world import NS, WORLD, Thread
+from graders.exact.virtual_thread import VirtualThread
+from graders.exact.world import NS, WORLD
 
 TURNS_BETWEEN_OTHERS = 64
 OWN_FILES = 1  # the loop's own pipe to itself, which nobody writes to
@@ -22,7 +23,7 @@ class VirtualSelector(selectors.DefaultSelector):
         super().__init__()
         self.on_idle: Callable[[], None] = lambda: None
         self._was_woken = False
-        self._waiting: Thread | None = None
+        self._waiting: VirtualThread | None = None
         self._turns = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:

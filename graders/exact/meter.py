@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graders.exact import real
 
 if TYPE_CHECKING:
-    from graders.exact.world import Thread
+    from graders.exact.virtual_thread import VirtualThread
 
 
 class Meter:
@@ -29,7 +29,7 @@ class Meter:
         self.longest_ns = 0
         self.longest_at: Mapping[str, Any] | None = None
 
-    def lap(self, thread: Thread) -> None:
+    def lap(self, thread: VirtualThread) -> None:
         """The running thread ends a step."""
         now_ns = real.thread_time_ns()
         spent_ns = now_ns - thread.cpu_from_ns

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from graders.exact import real
-from graders.exact.world import WORLD, Thread
+from graders.exact.virtual_thread import VirtualThread
+from graders.exact.world import WORLD
 
 MARK = "_exact_thread"
 
@@ -16,7 +17,7 @@ def starter(start: Callable[..., Any]) -> Callable[..., Any]:
     """One of Python's ways to start a thread, made to admit the thread to the world first."""
 
     def start_admitted(function: Callable[..., Any], *rest: Any, **options: Any) -> Any:
-        thread = Thread()
+        thread = VirtualThread()
         owner = getattr(function, "__self__", None)
         if isinstance(owner, threading.Thread):
             setattr(owner, MARK, thread)
@@ -43,7 +44,7 @@ def starter(start: Callable[..., Any]) -> Callable[..., Any]:
 
 def join(self: threading.Thread, timeout: float | None = None) -> None:
     """`Thread.join` in virtual time."""
-    thread: Thread | None = getattr(self, MARK, None)
+    thread: VirtualThread | None = getattr(self, MARK, None)
     if thread is None or self is threading.current_thread():
         real.join(self, timeout)
         return

@@ -10,29 +10,13 @@ from typing import NoReturn
 
 from graders.exact import real
 from graders.exact.meter import Meter
+from graders.exact.virtual_thread import VirtualThread
 
 Look = Callable[[], bool]
 
 NS = 1_000_000_000
 START_NS = 1_000 * NS  # not zero: code that asks `if started:` must find a time that is true
 MAX_TURNS = 20_000
-
-
-class Thread:
-    """One thread of the world; it runs only while it holds the turn, and waits at its gate otherwise."""
-
-    __slots__ = ("cpu_from_ns", "gate", "has_ended", "ident", "is_parked", "joiners", "parks", "was_woken")
-
-    def __init__(self) -> None:
-        self.gate = real.allocate_lock()
-        self.gate.acquire()
-        self.ident = 0
-        self.is_parked = False
-        self.was_woken = False
-        self.parks = 0
-        self.has_ended = False
-        self.joiners: list[Thread] = []
-        self.cpu_from_ns = 0
 
 
 def _nobody_listens(kind: str, reason: str) -> NoReturn:
@@ -51,13 +35,13 @@ class World:
         self.stop: Callable[[str, str], NoReturn] = _nobody_listens
         self.on_hold: Callable[[int, int], None] = lambda start_ns, end_ns: None
         self.meter = Meter()
-        self.running = Thread()
-        self.loop_thread: Thread | None = None
+        self.running = VirtualThread()
+        self.loop_thread: VirtualThread | None = None
         self.held_since_ns: int | None = None
-        self.threads: dict[int, Thread] = {}
-        self._ready: deque[Thread] = deque()
-        self._sleeping: list[tuple[int, int, Thread, int]] = []
-        self._at_files: list[tuple[Thread, Look]] = []
+        self.threads: dict[int, VirtualThread] = {}
+        self._ready: deque[VirtualThread] = deque()
+        self._sleeping: list[tuple[int, int, VirtualThread, int]] = []
+        self._at_files: list[tuple[VirtualThread, Look]] = []
         self._order = count()
         self._turns = 0
 
@@ -116,7 +100,7 @@ class World:
         finally:
             self._at_files.remove(entry)
 
-    def wake(self, thread: Thread) -> bool:
+    def wake(self, thread: VirtualThread) -> bool:
         """Let a parked thread run again; false where it had woken already."""
         if not thread.is_parked:
             return False
@@ -154,15 +138,15 @@ class World:
             return None
         return self.now_ns + (max(1, round(timeout * NS)) if timeout > 0 else 0)
 
-    def admit(self, thread: Thread) -> None:
+    def admit(self, thread: VirtualThread) -> None:
         """Queue a new thread; it waits at its gate until its turn comes."""
         self._ready.append(thread)
 
-    def expel(self, thread: Thread) -> None:
+    def expel(self, thread: VirtualThread) -> None:
         """Take back a thread that the machine could not start."""
         self._ready.remove(thread)
 
-    def leave(self, thread: Thread) -> None:
+    def leave(self, thread: VirtualThread) -> None:
         """The running thread has ended: wake those who wait for it and let the next one run."""
         self.meter.lap(thread)
         thread.has_ended = True
@@ -172,17 +156,16 @@ class World:
         self.running = following = self._next()
         following.gate.release()
 
-    def wait_for_end(self, thread: Thread, timeout: float | None) -> bool:
+    def wait_for_end(self, thread: VirtualThread, timeout: float | None) -> bool:
         """Wait until a thread has ended; false if the time was too short."""
-        until_ns = self.until(timeout)
-        while not thread.has_ended:
-            if until_ns is not None and self.now_ns >= until_ns:
-                return False
-            thread.joiners.append(self.running)
-            self.park(until_ns)
-        return True
+        if thread.has_ended:
+            return True
+        thread.joiners.append(self.running)
+        if not self.park(self.until(timeout)):
+            thread.joiners.remove(self.running)
+        return thread.has_ended
 
-    def _hand_over(self, me: Thread) -> None:
+    def _hand_over(self, me: VirtualThread) -> None:
         self.meter.lap(me)
         following = self._next()
         if following is not me:
@@ -191,7 +174,7 @@ class World:
             me.gate.acquire()
         me.cpu_from_ns = real.thread_time_ns()
 
-    def _next(self) -> Thread:
+    def _next(self) -> VirtualThread:
         while not self._ready:
             found = [thread for thread, look in self._at_files if thread.is_parked and look()]
             for thread in found:
@@ -224,7 +207,7 @@ class World:
                 self._ready.append(entry[2])
 
 
-def _still_sleeps(entry: tuple[int, int, Thread, int]) -> bool:
+def _still_sleeps(entry: tuple[int, int, VirtualThread, int]) -> bool:
     _, _, thread, park = entry
     return thread.is_parked and thread.parks == park
 

@@ -67,6 +67,10 @@ async def figures():
 async def raises():
     raise RuntimeError("a bug")
 
+@app.get("/later")
+async def later(tasks: BackgroundTasks):
+    tasks.add_task(time.sleep, 100)
+
 @app.get("/hops")
 def hops():
     time.sleep(0.1)
@@ -80,6 +84,8 @@ BURSTS = (
     Burst("raises", (Request("GET", "/raises"), Request("GET", "/nowhere"), Request("POST", "/predict", body="{"))),
     Burst("probe", (Request("GET", "/_lab/delay/20"),)),
     Burst("pool", tuple(Request("GET", "/hops", user=n) for n in range(45))),
+    Burst("later", (Request("GET", "/later"),)),
+    Burst("after", (HEALTH,)),
 )
 
 
@@ -161,6 +167,13 @@ def test_a_full_pool_is_seen(result: ExactResult) -> None:
     assert pool is not None
     assert (pool.threads, pool.waiting) == (40, 5)
     assert result.bursts[0].timeline.pool is None
+
+
+def test_work_after_an_answer_does_not_hold_up_the_next_burst(result: ExactResult) -> None:
+    """A background task has as long as a burst may take; then the next burst begins beside it."""
+    later, after = (result.bursts[n].timeline.answers[0] for n in (6, 7))
+
+    assert (later.done_s, after.status) == (0.0, 404)
 
 
 @pytest.mark.parametrize(
