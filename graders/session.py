@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from graders.curriculum import EXERCISES, LAB, exercise
 from graders.expect import Picture
 from graders.grading import Grading, state_folder
-from graders.measuring.timeline import Timeline
+from graders.reporting.pictures import picture_from
 from graders.running.launcher import Launcher
 from graders.running.packages import Packages
 from graders.running.service import Service
@@ -142,4 +142,4 @@ class Session:
 def picture_in(outcome: Outcome) -> Picture | None:
     """The picture that an outcome carries."""
     data = outcome.evidence.get("timeline")
-    return Timeline.from_json(data) if data else None
+    return picture_from(data) if data else None

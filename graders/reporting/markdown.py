@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from graders.measuring.timeline import Timeline
-from graders.reporting.waterfall import waterfall
+from graders.reporting.pictures import drawn, picture_from
 from graders.verdict import CheckResult, ReportCard, State
 
+MAX_WIDTH = 84
 MARKS = {
     State.PASSED: "✅",
     State.FAILED: "❌",
@@ -48,7 +48,7 @@ def _row(result: CheckResult) -> str:
 def _details(result: CheckResult) -> list[str]:
     text = result.outcome.message
     if timeline := result.outcome.evidence.get("timeline"):
-        text += "\n\n" + "\n".join(waterfall(Timeline.from_json(timeline)))
+        text += "\n\n" + "\n".join(drawn(picture_from(timeline), MAX_WIDTH))
     fence = "```"
     while fence in text:
         fence += "`"

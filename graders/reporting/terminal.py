@@ -12,8 +12,8 @@ from rich.text import Text
 from graders.curriculum import EXERCISES, Exercise, exercise
 from graders.exact.instant import InstantVerdict
 from graders.expect import Picture
-from graders.measuring.timeline import Timeline
-from graders.reporting.waterfall import ASCII, PRETTY, Glyphs, waterfall
+from graders.reporting.pictures import drawn
+from graders.reporting.waterfall import ASCII, PRETTY, Glyphs
 from graders.verdict import Check, ExerciseResult, Outcome, ReportCard, State
 
 MARKS = {
@@ -102,9 +102,9 @@ class Card:
                 lines.append(Text.assemble("    ", (f"{label}:", "cyan"), rest))
             else:
                 lines.append(Text(f"    {line}"))
-        if isinstance(picture, Timeline):
+        if picture is not None and (drawing := drawn(picture, min(self._width - 4, 84), self.is_plain)):
             lines.append(Text())
-            lines += [Text(f"    {line}", "") for line in waterfall(picture, min(self._width - 4, 84), self.glyphs)]
+            lines += [Text(f"    {line}", "") for line in drawing]
         return lines
 
     def same_reason(self, check: Check, outcome: Outcome, first: Check) -> list[Text]:

@@ -20,7 +20,7 @@ from graders.running.troubles import last_place, traceback_of
 
 TYPICAL_CPU_MS = 1.0
 MAX_CPU_MS = 1.5
-BURST_LIMIT_S = 1.2  # a burst that is not over by then has missed every floor; its picture says the rest
+PATIENCE = 3  # floors: a burst that is not over by then has missed by far, and the exact picture shows the rest
 
 
 class Contest:
@@ -37,7 +37,6 @@ class Contest:
         challenge: Challenge,
         *,
         client: Literal["httpx", "wire"] = "wire",
-        limit_s: float = BURST_LIMIT_S,
     ) -> Race:
         """Send the challenge's burst until it is met or missed for certain; see `measuring.race`.
 
@@ -53,6 +52,7 @@ class Contest:
                     await crowds[key][1].leave()
                 crowd: Crowd = HttpxCrowd(service.url) if client == "httpx" else WireCrowd(service.port)
                 crowds[key] = (service, crowd, service.port)
+            limit_s = PATIENCE * challenge.floor_s
             known = any(service.is_known_silent(request.label) for request in wanted)
             return await crowds[key][1].burst(wanted, min(limit_s, NEXT_LIMIT_S) if known else limit_s)
 
