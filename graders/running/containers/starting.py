@@ -1,0 +1,128 @@
+"""How an image starts its service and asks after its health: the words that its files give to programs."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from graders.running.containers.commands import commands_of, installs
+from graders.running.containers.dockerfile import Dockerfile, Step
+from graders.running.containers.names import ImageName
+
+EVERYWHERE = ("0.0.0.0", "[::]", "::")
+ReadText = Callable[[str], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The command of an image: the steps that give it, all its words, and where it binds to."""
+
+    entrypoint: Step | None
+    command: Step | None
+    words: tuple[str, ...]
+
+    @property
+    def steps(self) -> list[Step]:
+        """ENTRYPOINT and CMD, as far as they are there."""
+        return [step for step in (self.entrypoint, self.command) if step is not None]
+
+    @property
+    def shell_form(self) -> Step | None:
+        """The first that is not in exec form."""
+        return next((step for step in self.steps if not step.is_exec), None)
+
+    @property
+    def is_uvicorn(self) -> bool:
+        """Whether uvicorn's own command line reads the arguments, which knows no HOST."""
+        return "uvicorn" in self.words or any(w.endswith("/uvicorn") for w in self.words)
+
+    def binds_everywhere(self, env: dict[str, str]) -> bool:
+        """Whether it listens on every address, by its arguments, its environment or its habit (`fastapi run`)."""
+        for word in self.words:
+            value = word.partition("=")[2] if word.startswith("-") else word
+            if value in EVERYWHERE or value.startswith(tuple(f"{a}:" for a in EVERYWHERE[:2])):
+                return True
+        if {"fastapi", "run"} <= set(self.words) and not any(w.startswith("--host") for w in self.words):
+            return True
+        names = ("UVICORN_HOST",) if self.is_uvicorn else ("HOST",)
+        return any(env.get(name) in EVERYWHERE for name in names)
+
+
+def start_of(dockerfile: Dockerfile, read_text: ReadText) -> Start:
+    """What the image starts; the words of a script of the submission's own are read along."""
+    entrypoint, command = dockerfile.last("ENTRYPOINT"), dockerfile.last("CMD")
+    if entrypoint is not None and command is not None:
+        of_stage = {id(step): stage.number for stage in dockerfile.final for step in stage.steps}
+        if of_stage[id(command)] < of_stage[id(entrypoint)]:
+            command = None  # an ENTRYPOINT forgets the CMD of the image that it builds upon
+    words = [w for step in (entrypoint, command) if step is not None for w in words_of(step, read_text)]
+    return Start(entrypoint, command, tuple(words))
+
+
+def words_of(step: Step, read_text: ReadText) -> list[str]:
+    """Every word that a command consists of: its own, those of a shell's -c, those of a script it runs."""
+    words = [w for c in commands_of(step) for w in (c.program, *c.words)]
+    words += [w for arg in step.args for w in arg.split()]
+    for word in list(words):
+        if script := _script(word, words, read_text):
+            words += _lenient_split(script)
+    return words
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A health check: its command as Docker keeps it (CMD or CMD-SHELL first) and where it is written."""
+
+    test: tuple[str, ...]
+    at: str
+    words: tuple[str, ...]
+    programs: tuple[str, ...]
+
+    @property
+    def asks_health(self) -> bool:
+        """Whether `/health` stands in its words."""
+        return any("/health" in word for word in self.words)
+
+
+def health_of(dockerfile: Dockerfile, read_text: ReadText) -> Health | None:
+    """The health check of the image; `None` where it has none or turns it off."""
+    step = dockerfile.last("HEALTHCHECK")
+    if step is None or not step.args or step.args[0].upper() == "NONE":
+        return None
+    kind = "CMD" if step.is_exec else "CMD-SHELL"
+    programs = tuple(c.program for c in commands_of(step))
+    return Health((kind, *step.args[1:]), step.at, tuple(words_of(step, read_text)), programs)
+
+
+def missing_program(health: Health, dockerfile: Dockerfile) -> str | None:
+    """The program of a health check that a slim image is known not to have and that no step brings."""
+    if not ImageName.of(dockerfile.image).is_slim:
+        return None
+    brought = " ".join(s.text for s in dockerfile.steps if s.name in ("RUN", "COPY", "ADD"))
+    brought += " ".join(script for s in dockerfile.steps for script in s.scripts)
+    return next((p for p in health.programs if p in ("curl", "wget") and p not in brought), None)
+
+
+def installs_something(dockerfile: Dockerfile) -> bool:
+    """Whether any step of any needed stage installs Python packages."""
+    return any(installs(step) for stage in dockerfile.needed() for step in stage.steps)
+
+
+def _script(word: str, words: list[str], read_text: ReadText) -> str | None:
+    """The text of a file of the submission that a word names: a script, or a module after -m."""
+    if word.endswith((".sh", ".py")):
+        parts = word.lstrip("./").split("/")
+        candidates = ["/".join(parts[i:]) for i in range(len(parts))]  # /srv/start.sh may be start.sh here
+    elif "-m" in words and word.startswith("app.") and ":" not in word:
+        candidates = [word.replace(".", "/") + ".py"]
+    else:
+        return None
+    return next((text for c in candidates if (text := read_text(c)) is not None), None)
+
+
+def _lenient_split(text: str) -> list[str]:
+    try:
+        return shlex.split(text, comments=True)
+    except ValueError:
+        return text.split()
