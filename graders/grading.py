@@ -58,6 +58,14 @@ class Grading:
         """The exercises that this run grades, in order."""
         return list(dict.fromkeys(check.exercise for check in self._order))
 
+    @property
+    def left_open(self) -> Exercise | None:
+        """The first exercise of which this run grades a part only, while the rest has not passed on these files."""
+        for of in map(exercise, self.graded):
+            if not all(check in self._order or check.bonus or self.has_passed(check) for check in of.checks):
+                return of
+        return None
+
     def is_trusted(self, of: Exercise) -> bool:
         """Whether the exercise passed earlier on these very files and is not graded again."""
         return of.id not in self.graded and is_verified(of, self._verified, self._prints)

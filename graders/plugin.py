@@ -32,7 +32,12 @@ if TYPE_CHECKING:
     from graders.running.contest import Contest
 
 SETTINGS = LAB / "pyproject.toml"
+LEARNERS_FOLDERS = (LAB / "app", LAB / "lessons")
+"""Where a learner may stand when typing `pytest`, without a thought of where the suite is."""
 SESSION = pytest.StashKey[Session]()
+ASKED = pytest.StashKey[tuple[list[str], str]]()
+"""The paths of the command line, none for everything, and its -k."""
+KNOWN = f"There are {', '.join(e.id for e in EXERCISES)}"
 CHECK = pytest.StashKey[Check]()
 EXPECT = pytest.StashKey[Expect]()
 STARTED = pytest.StashKey[float]()
@@ -89,6 +94,8 @@ def pytest_configure(config: pytest.Config) -> None:
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     write = terminal.write if terminal is not None else lambda text: None
     config.stash[SESSION] = Session(submission, reports, write, lambda: _new_card(terminal))
+    paths = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
+    config.stash[ASKED] = (list(paths), config.option.keyword)
     config.args = [str(e.suite) for e in EXERCISES]  # earlier exercises may have to be graded first
     config.option.keyword = exact_keyword(config.option.keyword)
     config.addinivalue_line("filterwarnings", "default")  # a library's warning is no verdict on a learner
@@ -101,7 +108,7 @@ def _is_graded_run(config: pytest.Config) -> bool:
     if config.option.help or getattr(config.option, "version", 0) or config.option.collectonly:
         return False
     paths = [Path(config.invocation_params.dir, str(a).split("::")[0]).resolve() for a in config.args]
-    return any(path in (LAB, SUITE) or SUITE in path.parents for path in paths)
+    return any(path in (LAB, SUITE, *LEARNERS_FOLDERS) or SUITE in path.parents for path in paths)
 
 
 def _report_requests(requests: list[str], here: Path) -> dict[Path, str]:
@@ -145,12 +152,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return (yield)
     collected = {item.stash[CHECK]: item for item in items if CHECK in item.stash}
     here = config.invocation_params.dir
-    items[:] = [item for item in items if any(_is_below(item, str(a), here) for a in config.invocation_params.args)]
-    if not items:  # no path among the arguments: everything
-        items[:] = collected.values()
+    paths, keyword = config.stash[ASKED]
+    for path in paths:
+        if not any(_is_below(item, path, here) for item in items):
+            raise pytest.UsageError(f"{path}: holds no check. {KNOWN}, in tests/test_exercise1.py and so on.")
+    if paths:
+        items[:] = [item for item in items if any(_is_below(item, path, here) for path in paths)]
     yield
     plan = session.begin(item.stash[CHECK] for item in items)
     items[:] = [collected[check] for check in plan]
+    if not plan:
+        asked = f"-k {keyword}" if keyword else "the command line"
+        session.say(f"Nothing is graded: no check matches {asked}. {KNOWN}.")
     return None
 
 
@@ -158,7 +171,7 @@ def _is_below(item: pytest.Item, argument: str, here: Path) -> bool:
     """Whether an argument such as `tests`, `tests/test_exercise1.py` or `…::test_health` asks for the item."""
     path, *names = argument.split("::")
     wanted = (here / path).resolve()
-    if not path or path.startswith("-") or (item.path != wanted and wanted not in item.path.parents):
+    if item.path != wanted and wanted not in item.path.parents:
         return False
     return item.nodeid.split("::")[1 : 1 + len(names)] == names
 
@@ -249,7 +262,8 @@ def pytest_runtest_makereport(
     seconds = time.perf_counter() - item.stash.get(STARTED, time.perf_counter())
     check, outcome = item.stash[CHECK], outcome_of(error, item.stash.get(EXPECT, Expect()), seconds)
     session.record(check, outcome)
-    report.user_properties += [("points", check.points), ("state", outcome.state.value)]
+    item.user_properties += [("points", check.points), ("state", outcome.state.value)]  # JUnit reads them at teardown
+    report.user_properties += item.user_properties
     if outcome.state is State.NOT_RUN:
         report.outcome, report.longrepr = "skipped", (str(item.path), 0, outcome.message)
     elif outcome.state is not State.PASSED:

@@ -67,8 +67,8 @@ class Session:
     def begin(self, selected: Iterable[Check]) -> list[Check]:
         """Plan the run, print its head, write reports in which nothing is graded yet."""
         plan = self.grading.plan(selected)
+        self.write_reports()
         if plan:
-            self.write_reports()
             submission = self.grading.submission
             self.say(
                 self.card.heading("app/ in this repository" if submission.is_the_labs_own else str(submission.root))
@@ -110,7 +110,7 @@ class Session:
                 self.say(*self.card.details(check, outcome, picture_in(outcome)))
             else:
                 self.say(*self.card.same_reason(check, outcome, same_as))
-        self.say(*self.card.summary(card, self.grading.graded))
+        self.say(*self.card.summary(card, self.grading.graded, self.grading.left_open))
 
     def _worth_telling(self) -> list[tuple[Check, Outcome, Check | None]]:
         """The failures to explain, each cause in full once; only the first where nothing works yet."""

@@ -113,18 +113,20 @@ class Card:
         head = Text.assemble(self.mark(outcome.state), " ", (check.id, "bold"), f"  {check.title}")
         return [Text(), head, Text(f"    for the same reason as {first.id}; {saw}" if saw else f"    as {first.id}")]
 
-    def summary(self, card: ReportCard, graded: Sequence[str]) -> list[Text]:
+    def summary(self, card: ReportCard, graded: Sequence[str], left_open: Exercise | None = None) -> list[Text]:
         """Points, what is open, the next file and the next command."""
         lines: list[Text] = [Text()]
         for result in (e for e in card.exercises if e.id in graded and e.max_points):
             lines.append(_points(result))
-        lines += self._next(card, graded)
+        lines += self._next(card, graded, left_open)
         return lines
 
-    def _next(self, card: ReportCard, graded: Sequence[str]) -> list[Text]:
+    def _next(self, card: ReportCard, graded: Sequence[str], left_open: Exercise | None) -> list[Text]:
         for result in card.exercises:
             if result.id in graded and result.missing:
                 return self._what_is_missing(result)
+        if left_open is not None:
+            return [Text(f"That was a part of {left_open.id}. All of it: uv run pytest -k {left_open.id}")]
         last = exercise(graded[-1]) if graded else EXERCISES[-1]
         following = next((e for e in EXERCISES if e.number == last.number + 1), None)
         if following is None:

@@ -1,0 +1,13 @@
+"""What several of the lab's own tests share."""
+
+from __future__ import annotations
+
+import pytest
+
+from graders.selftests.small_lab import SmallLab
+
+
+@pytest.fixture(scope="session")
+def small_lab(tmp_path_factory: pytest.TempPathFactory) -> SmallLab:
+    """A copy of the lab with a small and quick course; made once."""
+    return SmallLab(tmp_path_factory.mktemp("small_lab"))
