@@ -5,7 +5,7 @@ from __future__ import annotations
 from graders.reporting.pictures import drawn, picture_from
 from graders.verdict import CheckResult, ReportCard, State
 
-MAX_WIDTH = 84
+MAX_WIDTH = 72
 MARKS = {
     State.PASSED: "✅",
     State.FAILED: "❌",
