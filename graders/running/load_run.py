@@ -1,0 +1,123 @@
+"""One run of the learner's locustfile against one service of the zoo, and what both sides have to say about it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from graders.measuring.load_record import Reported, Served, windows
+from graders.measuring.load_test import LoadTest
+from graders.measuring.schedule import SHORTEST_STEP_S, UNLIMITED
+from graders.running.launcher import Launcher
+from graders.running.locust_process import LocustLauncher, LocustProcess
+from graders.running.locust_troubles import last_exception
+from graders.running.zoo_service import ZooService
+from graders.submission import Submission
+
+FIRST_REQUEST_LIMIT_S = 10.0
+LAST_WORDS_S = 1.5
+MAX_REPORT_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRun:
+    """A run that is over: Locust's raw events, the service's record, and how it ended.
+
+    `is_over` says that it ended by itself, `where` is the line in which it hung, `raised` the first exception that a
+    task let through, `left` and `tick_raised` what ended it early, `printed` the last exception in its output; `users`
+    sums up what the users did, `weights` are those of their tasks.
+    """
+
+    events: tuple[Reported, ...]
+    record: tuple[Served, ...]
+    ticks: tuple[tuple[float, int | None], ...]
+    is_over: bool
+    where: dict[str, Any] | None
+    raised: dict[str, Any] | None
+    left: dict[str, Any] | None
+    tick_raised: dict[str, Any] | None
+    printed: str
+    users: dict[str, Any]
+    weights: dict[str, int] | None
+    report: Any
+    report_trouble: str
+    seconds: float
+
+    def load_test(self, capacity: int) -> LoadTest:
+        """The run as a load test with steps."""
+        steps = tuple(windows(self.ticks))
+        return LoadTest(capacity, steps, self.events, self.record, SHORTEST_STEP_S, self.report)
+
+
+Enough = Callable[[LocustProcess, ZooService], bool]
+
+
+async def run_load(
+    launchers: tuple[Launcher, LocustLauncher],
+    submission: Submission,
+    kind: str,
+    *,
+    factor: float,
+    limit_s: float,
+    is_enough: Enough = lambda process, service: False,
+    wrong_answers: int = 1,
+    capacity: int = UNLIMITED,
+) -> LoadRun:
+    """Run it until it ends by itself, there is enough to judge by, or the time is over; nothing is left running.
+
+    Raises `Unmet` where the locustfile cannot be loaded.
+    """
+    process = LocustProcess(launchers[1], submission, "run")
+    service = ZooService(launchers[0], kind, capacity=capacity, enough=wrong_answers)
+    try:
+        await service.start(process.crowd)
+        process.start(service.url, factor=factor)
+        await process.loaded()
+        began = time.monotonic()
+        hears = await process.until(lambda: bool(process.told("requests")), FIRST_REQUEST_LIMIT_S)
+        in_time = hears and await process.until(lambda: is_enough(process, service), limit_s)
+        seconds = time.monotonic() - began
+        where = None if in_time else process.where()
+        is_over = process.is_over
+        await process.end()
+        report, trouble = _read_report(process) if is_over else (None, "the run was ended")
+        users = process.told("users")
+        tasks = process.told("tasks")
+        return LoadRun(
+            events=tuple(process.requests),
+            record=tuple(await service.record()),
+            ticks=tuple(process.ticks),
+            is_over=is_over,
+            where=where,
+            raised=process.raised(),
+            left=next(iter(process.told("left")), None),
+            tick_raised=next(iter(process.told("tick_raised")), None),
+            printed=last_exception(process.output, process.root),
+            users=users[-1] if users else {},
+            weights=tasks[-1]["weights"] if tasks else None,
+            report=report,
+            report_trouble=trouble,
+            seconds=seconds,
+        )
+    finally:
+        await process.end()
+        await service.end()
+
+
+def _read_report(process: LocustProcess) -> tuple[Any, str]:
+    """What the learner's load test wrote, read as data, or why there is nothing to read."""
+    if not process.report.is_file():
+        return None, "no file was there"
+    if process.report.stat().st_size > MAX_REPORT_BYTES:
+        return None, f"a file of more than {MAX_REPORT_BYTES >> 20} MiB was there"
+    with contextlib.suppress(OSError):
+        text = process.report.read_text(encoding="utf-8", errors="replace")
+        try:
+            return json.loads(text), ""
+        except (ValueError, RecursionError):
+            return None, f"a file was there that is not JSON; it begins with {text[:60]!r}"
+    return None, "the file could not be read"
