@@ -84,7 +84,7 @@ class Memory:
         """What is remembered; nothing where the file is missing or spoilt."""
         try:
             found = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         if not isinstance(found, dict):
             return {}
