@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from graders.files import write_atomically
+from graders.reporting.html import html
 from graders.reporting.markdown import markdown
 from graders.verdict import ReportCard
 
@@ -16,7 +17,7 @@ def as_json(card: ReportCard) -> str:
     return json.dumps(card.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-FORMATS: Mapping[str, Callable[[ReportCard], str]] = {"json": as_json, "markdown": markdown}
+FORMATS: Mapping[str, Callable[[ReportCard], str]] = {"json": as_json, "markdown": markdown, "html": html}
 
 
 def parse_request(text: str) -> tuple[str, Path]:
