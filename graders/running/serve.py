@@ -102,11 +102,14 @@ def enter_submission(root: Path) -> None:
 
 
 def is_asgi(app: object) -> bool:
-    """Whether it can be called as `await app(scope, receive, send)`."""
+    """Whether it can be called as `app(scope, receive, send)`: wrappers need not be coroutine functions themselves."""
     if not callable(app) or inspect.isclass(app):
         return False
-    call = app if inspect.isroutine(app) else type(app).__call__
-    return inspect.iscoroutinefunction(call) or isinstance(app, FastAPI)
+    try:
+        inspect.signature(app).bind("scope", "receive", "send")
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 class Reporting:
