@@ -21,6 +21,10 @@ from typing import Any
 WARM = Path(__file__).with_name("warm.py")
 CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds")
 CLOSE_LIMIT_S = 3.0
+LAST_WORDS_S = 0.5
+FATE = frozenset({"forked", "exited"})
+MAX_SAID_BYTES = 64 * 2**20
+"""More than any child of the lab's has to say: who floods the line is not listened to any longer."""
 
 
 def clean_environment(home: Path) -> dict[str, str]:
@@ -39,16 +43,25 @@ def clean_environment(home: Path) -> dict[str, str]:
 
 
 class Child:
-    """One started process, heard over its control socket; events are kept in order."""
+    """One started process, heard over its control socket; events are kept in order.
 
-    def __init__(self, control: socket.socket | None, server: socket.socket | None = None) -> None:
+    Its process id and its end are told by the warm process over a socket of their own (`fate`), which the child does
+    not have: what the learner's code says about them is passed over.
+    """
+
+    def __init__(
+        self, control: socket.socket | None, fate: socket.socket | None = None, server: socket.socket | None = None
+    ) -> None:
         self._control: Any = control
+        self._fate = fate
         self._server = server
         self._token = b""
         self._popen: subprocess.Popen[bytes] | None = None
         self._order = b""
         self._writer: asyncio.StreamWriter | None = None
+        self._fate_writer: asyncio.StreamWriter | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._fate_reader: asyncio.Task[None] | None = None
         self._news = asyncio.Condition()
         self.events: list[dict[str, Any]] = []
         self.is_over = False
@@ -56,7 +69,7 @@ class Child:
     @classmethod
     def once(cls, popen: subprocess.Popen[bytes], server: socket.socket, token: str, order: bytes) -> Child:
         """A child that connects by itself (where processes cannot be forked)."""
-        child = cls(None, server)
+        child = cls(None, server=server)
         child._popen, child._token, child._order = popen, token.encode(), order
         return child
 
@@ -76,17 +89,33 @@ class Child:
                 raise ConnectionError("somebody else connected in the child's place")
             self._writer.write(self._order + b"\n")
         self._reader = asyncio.create_task(self._read(reader))
+        if self._fate is not None:
+            fate, self._fate_writer = await asyncio.open_connection(sock=self._fate)
+            self._fate_reader = asyncio.create_task(self._read_fate(fate))
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
+        said = 0
         with contextlib.suppress(OSError, ValueError):
-            while line := await reader.readline():
-                with contextlib.suppress(ValueError):
-                    event = json.loads(line)
-                    if isinstance(event, dict) and "event" in event:
-                        await self._tell(event)
+            while (line := await reader.readline()) and (said := said + len(line)) <= MAX_SAID_BYTES:
+                event = _event(line)
+                if event is not None and (event["event"] not in FATE or self._popen is not None):
+                    await self._tell(event)
         if self._popen is not None:
             code = await asyncio.to_thread(self._popen.wait)
             await self._tell({"event": "exited", "code": code if code >= 0 else None, "signal": max(-code, 0) or None})
+            await self._be_over()
+
+    async def _read_fate(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while line := await reader.readline():
+                event = _event(line)
+                if event is not None and event["event"] == "exited" and self._reader is not None:
+                    await asyncio.wait([self._reader], timeout=LAST_WORDS_S)  # what it said comes first
+                if event is not None:
+                    await self._tell(event)
+        await self._be_over()
+
+    async def _be_over(self) -> None:
         async with self._news:
             self.is_over = True
             self._news.notify_all()
@@ -145,10 +174,12 @@ class Child:
 
     def close(self) -> None:
         """Stop listening."""
-        if self._reader is not None:
-            self._reader.cancel()
-        if self._writer is not None:
-            self._writer.close()
+        for reader in (self._reader, self._fate_reader):
+            if reader is not None:
+                reader.cancel()
+        for writer in (self._writer, self._fate_writer):
+            if writer is not None:
+                writer.close()
 
 
 class Launcher:
@@ -207,8 +238,9 @@ class Launcher:
             self._once.append(popen)
             return Child.once(popen, server, token, order)
         ours, theirs = socket.socketpair()
-        with theirs:
-            fds = [theirs.fileno(), *([listener.fileno()] if listener else [])]
+        fate, their_fate = socket.socketpair()
+        with theirs, their_fate:
+            fds = [their_fate.fileno(), theirs.fileno(), *([listener.fileno()] if listener else [])]
             try:
                 socket.send_fds(self._orders, [len(order).to_bytes(4, "big")], fds)
                 self._orders.sendall(order)
@@ -216,7 +248,7 @@ class Launcher:
                 raise ChildProcessError(f"the lab's own helper process has ended: {error}") from error
         if listener is not None:
             listener.close()
-        return Child(ours)
+        return Child(ours, fate)
 
     def begin_close(self) -> None:
         """Have every child ended, without waiting for it."""
@@ -246,3 +278,12 @@ class Launcher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    """What a line tells; `None` where it is no event."""
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None

@@ -3,9 +3,9 @@
     python -I warm.py FD                    POSIX: wait for orders on this socket, fork for each
     python -I warm.py --once PORT TOKEN     elsewhere: be the child oneself, connected over loopback
 
-An order is four bytes of length and a JSON object `{"entry": "module:function", "spec": {...}}`; with it travel the
-child's control socket and, for a service, its listening socket. The fate of each child (exit code, signal, peak
-memory) is told on the child's own control socket, after the last thing that the child said.
+An order is four bytes of length and a JSON object `{"entry": "module:function", "spec": {...}}`; with it travel a
+socket for the child's fate, the child's control socket and, for a service, its listening socket. The fate (process
+id, exit code, signal, peak memory) is told by this process; the child does not have that socket.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Warm:
 
     def _take_order(self) -> bool:
         try:
-            head, fds, _, _ = socket.recv_fds(self._orders, 4, 4)
+            head, fds, _, _ = socket.recv_fds(self._orders, 4, 8)
             if len(head) < 4:
                 return False
             payload = b""
@@ -80,13 +80,15 @@ class Warm:
         except OSError:
             return False
         order = json.loads(payload)
+        fate = socket.socket(fileno=fds.pop(0))
         pid = os.fork()
         if pid == 0:
+            fate.close()
             self._become(order, fds)
-        control, *others = fds
-        for fd in others:
+        for fd in fds:
             os.close(fd)
-        self._children[pid] = socket.socket(fileno=control)
+        self._children[pid] = fate
+        Control(fate).send("forked", pid=pid)
         return True
 
     def _become(self, order: dict[str, Any], fds: list[int]) -> None:
@@ -102,8 +104,9 @@ class Warm:
             self._wake_writer.close()
             for other in self._children.values():
                 other.close()
+            for fd in fds:
+                os.set_inheritable(fd, False)  # what came through a socket is inherited unless told otherwise
             control, *listeners = (socket.socket(fileno=fd) for fd in fds)
-            Control(control).send("forked", pid=os.getpid())
             run_entry(order, control, listeners)
             status = 0
         except SystemExit as exit_:
@@ -124,23 +127,21 @@ class Warm:
                 return
             if pid == 0:
                 return
-            control = self._children.pop(pid, None)
-            if control is None:
+            fate = self._children.pop(pid, None)
+            if fate is None:
                 continue  # an orphan of a child's, handed to this process
             with contextlib.suppress(OSError):
                 os.killpg(pid, signal.SIGKILL)
             scale = 2**20 if sys.platform == "darwin" else 2**10
             code = os.waitstatus_to_exitcode(status)
-            with contextlib.suppress(OSError):
-                control.sendall(b"\n")  # after a line that the child's end cut short
-            Control(control).send(
+            Control(fate).send(
                 "exited",
                 code=code if code >= 0 else None,
                 signal=-code if code < 0 else None,
                 peak_mib=round(usage.ru_maxrss / scale),
                 cpu_s=round(usage.ru_utime + usage.ru_stime, 3),
             )
-            control.close()
+            fate.close()
 
     def _end_all(self) -> None:
         """Kill what is left at the end of a run: nothing more is asked of it, and the learner waits."""
