@@ -6,6 +6,7 @@ a machine that was quiet in the same moment makes a miss count.
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -51,6 +52,11 @@ class Decided(Generic[Seen]):
         return self.finding is Finding.SHOWN
 
     @property
+    def was_missed(self) -> bool:
+        """It was never shown, although the machine was quiet enough for it."""
+        return self.finding is Finding.MISSED
+
+    @property
     def is_busy(self) -> bool:
         """Nobody can tell: the machine was never quiet for long enough."""
         return self.finding is Finding.BUSY
@@ -67,7 +73,7 @@ class Decided(Generic[Seen]):
 async def decide(
     look: Callable[[], Awaitable[Seen]],
     judge: Callable[[Seen], Sight],
-    is_quiet: Callable[[], Awaitable[bool]],
+    is_quiet: Callable[[Seen], bool | Awaitable[bool]],
     *,
     least_quiet: int = LEAST_QUIET,
     budget_s: float = BUDGET_S,
@@ -75,7 +81,7 @@ async def decide(
 ) -> Decided[Seen]:
     """Look until one look decides, or `least_quiet` unclear looks in a row had a quiet machine, or time is over.
 
-    `is_quiet` is asked after each unclear look: whether the machine, just now, could have shown it.
+    `is_quiet` is asked after each unclear look, and given it: whether the machine, just now, could have shown more.
     """
     started = clock()
     looks = quiet = row = 0
@@ -85,7 +91,10 @@ async def decide(
         sight = judge(seen)
         if sight is not Sight.UNCLEAR:
             return Decided(Finding(sight.value), seen, looks, quiet)
-        if await is_quiet():
+        was_quiet = is_quiet(seen)
+        if inspect.isawaitable(was_quiet):
+            was_quiet = await was_quiet
+        if was_quiet:
             quiet, row = quiet + 1, row + 1
         else:
             row = 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from graders.measuring.timeline import Answer, Timeline
+from graders.measuring.tuning_pictures import Shedding
 
 RESOLUTION_S = 0.001  # a sleep may end so much early
 SHED = 503
@@ -130,6 +130,7 @@ class Shed:
         least_s = min(self.takes_s[a.label] for a in self.accepted)
         return most_within(self.window_s, least_s, self.limit - 1) < self.limit
 
-    def to_json(self) -> dict[str, Any]:
-        """Data for the picture."""
-        return {"kind": "shedding", "limit": self.limit, **self.timeline.to_json()}
+    @property
+    def picture(self) -> Shedding:
+        """What to draw."""
+        return Shedding.of(self.limit, self.timeline.answers)
