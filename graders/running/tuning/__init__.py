@@ -1,0 +1,43 @@
+"""What exercise 4 does to a program, to see how it shares work, limits it and talks to others.
+
+All of it in one name for the suite, which imports it when its first check runs: nobody else has to wait for it.
+"""
+
+from graders.measuring.attempts import Sight, decide
+from graders.running.programs import Programs
+from graders.running.replies import after
+from graders.running.tuning import faults, hangups, mishaps, require
+from graders.running.tuning.answering import answering
+from graders.running.tuning.batches import best_crowd, crowd
+from graders.running.tuning.burning import burn
+from graders.running.tuning.counting import counted, settled_count
+from graders.running.tuning.limits import BURST, LIMIT, limited_burst, recovered
+from graders.running.tuning.overtaking import overtake
+from graders.running.tuning.payloads import Payloads
+from graders.running.tuning.store_crowd import crowd_at_the_store
+from graders.running.tuning.threads import threaded_burst
+
+__all__ = [
+    "BURST",
+    "LIMIT",
+    "Payloads",
+    "Programs",
+    "Sight",
+    "after",
+    "answering",
+    "best_crowd",
+    "burn",
+    "counted",
+    "crowd",
+    "crowd_at_the_store",
+    "decide",
+    "faults",
+    "hangups",
+    "limited_burst",
+    "mishaps",
+    "overtake",
+    "recovered",
+    "require",
+    "settled_count",
+    "threaded_burst",
+]

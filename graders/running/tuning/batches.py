@@ -1,0 +1,84 @@
+"""How many calls of the model a crowd of batched predictions took: answers on one side, MODEL_LOG on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from graders.measuring.timeline import Answer, Timeline
+from graders.measuring.tuning_pictures import Batches
+from graders.measuring.wire import Request
+from graders.running.model_log import Call
+
+if TYPE_CHECKING:
+    from graders.running.program import Program
+
+PATH = "/predict/batched"
+LIMIT_S = 8.0
+TRIES = 4
+STEP = 1.3
+"""Neighbouring items differ by this factor, so that their scores, which grow like logarithms, lie clearly apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batched:
+    """One crowd at /predict/batched and the calls of the model that it caused."""
+
+    timeline: Timeline
+    calls: tuple[Call, ...]
+
+    @property
+    def answers(self) -> Sequence[Answer]:
+        """In the order of the requests, whose features grow."""
+        return sorted(self.timeline.answers, key=lambda answer: answer.user)
+
+    def other_than(self, status: int) -> Answer | None:
+        """The first answer of another status, if there is one."""
+        return next((answer for answer in self.answers if answer.status != status), None)
+
+    @property
+    def largest(self) -> int:
+        """The most items of one call; 0 without any."""
+        return max((call.items for call in self.calls), default=0)
+
+    @property
+    def mixed_up(self) -> int | None:
+        """The first request whose answer does not follow the one before, as the model's scores do; `None` if none."""
+        last = -float("inf")
+        for at, answer in enumerate(self.answers):
+            if answer.status != 200:
+                continue
+            score = answer.json()["prediction"]
+            if score <= last:
+                return at
+            last = score
+        return None
+
+    @property
+    def picture(self) -> Batches:
+        """Items per call, and how long the crowd took."""
+        wall_s = max((answer.done_s or 0.0 for answer in self.timeline.answers), default=0.0)
+        return Batches(len(self.answers), tuple(call.items for call in self.calls), round(wall_s, 3))
+
+
+async def best_crowd(program: Program, count: int, calls: int) -> Batched:
+    """A crowd that took at most so many calls, or the last of a few: on a busy machine one may come in too slowly."""
+    for _ in range(TRIES - 1):
+        seen = await crowd(program, count)
+        if 0 < len(seen.calls) <= calls or seen.other_than(200) is not None:
+            return seen
+    return await crowd(program, count)
+
+
+async def crowd(program: Program, count: int, bad: int | None = None) -> Batched:
+    """Send `count` batched predictions at once, with growing features; the one numbered `bad` has a negative one."""
+    await program.ready()
+    mark = program.model_log.mark()
+    offset = mark / 1000  # no payload twice
+    requests = [
+        Request("POST", PATH, {"feature_1": -1.0 if at == bad else STEP**at + offset, "feature_2": 2.0})
+        for at in range(count)
+    ]
+    timeline = await program.burst(requests, LIMIT_S)
+    return Batched(timeline, tuple(program.model_log.since(mark, "infer_batch")))

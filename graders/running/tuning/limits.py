@@ -1,0 +1,91 @@
+"""Bursts at a program with a limit of predictions in flight, and what may come before them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from graders.curriculum import PREDICT_S
+from graders.measuring.attempts import Decided, Sight, decide
+from graders.measuring.shedding import SHED, Shed
+from graders.measuring.timeline import Answer
+from graders.measuring.wire import Request
+
+if TYPE_CHECKING:
+    from graders.running.program import Program
+    from graders.running.quiet import Machine
+    from graders.running.tuning.payloads import Payloads
+
+LIMIT = 4
+BURST = 20
+ALWAYS_OPEN = ("/health", "/metrics")
+BURST_LIMIT_S = 6.0
+RECOVERY_S = 1.0
+LEAST_TRIES = 3
+
+
+async def limited_burst(
+    program: Program, machine: Machine, paths: Sequence[str], takes_s: Mapping[str, float], payloads: Payloads
+) -> Decided[Shed]:
+    """Send bursts of one prediction for each path, /health and /metrics behind them, until one shows the limit."""
+
+    async def look() -> Shed:
+        predictions = [payloads.predict(path) for path in paths]
+        open_ones = [Request("GET", path) for path in ALWAYS_OPEN]
+        timeline = await program.burst([*predictions, *open_ones], BURST_LIMIT_S)
+        return Shed(timeline, LIMIT, {f"POST {path}": takes_s[path] for path in paths})
+
+    async def is_quiet(_: Shed) -> bool:
+        return await machine.answers_within(PREDICT_S / 2, [Request("GET", "/health")] * len(paths))
+
+    return await decide(look, sight_of, is_quiet)
+
+
+def sight_of(shed: Shed) -> Sight:
+    """What one burst proves: that the limit holds, that it does not, or nothing."""
+    if shed.excess is not None or wrongly_refused(shed) or not all(a.is_complete for a in shed.predictions):
+        return Sight.REFUTED
+    if any(a.headers.get("retry-after", "").strip() == "" for a in shed.shed) or _other_status(shed):
+        return Sight.REFUTED
+    return Sight.SHOWN if shed.is_exact else Sight.UNCLEAR
+
+
+def wrongly_refused(shed: Shed) -> Answer | None:
+    """An answer of /health or /metrics that is not 200, if there is one."""
+    return next((answer for answer in shed.others if answer.status != 200), None)
+
+
+def _other_status(shed: Shed) -> bool:
+    return any(answer.status not in (200, SHED) for answer in shed.predictions)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Predictions sent as many at once as the limit allows, again and again until all were accepted or time is over."""
+
+    accepted: int
+    tries: int
+    seconds: float
+    strange: Answer | None
+    """An answer that is neither 200 nor 503, if there was one."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether as many as the limit allows were accepted together."""
+        return self.accepted == LIMIT
+
+
+async def recovered(program: Program, payloads: Payloads) -> Recovery:
+    """Whether all places are free again within `RECOVERY_S`: that many at once are accepted."""
+    began = time.monotonic()
+    tries = 0
+    while True:
+        timeline = await program.burst(payloads.predictions(LIMIT), BURST_LIMIT_S)
+        tries += 1
+        accepted = sum(answer.status == 200 for answer in timeline.answers)
+        spent_s = time.monotonic() - began
+        if accepted == LIMIT or (spent_s > RECOVERY_S and tries >= LEAST_TRIES):
+            strange = next((a for a in timeline.answers if a.status not in (200, SHED)), None)
+            return Recovery(accepted, tries, spent_s, strange)
