@@ -99,12 +99,13 @@ class Bench:
         await container.ready()
         return container
 
-    async def run(self, image: Image, command: list[str], limit_s: float = 15) -> Ran:
-        """Run a command in a container of its own, in which the service does not run."""
+    async def run(self, image: Image, command: list[str], *, as_root: bool = False, limit_s: float = 15) -> Ran:
+        """Run a command in a container of its own, without the service; as the image's user or as root."""
         engine = await self.engine()
+        user = ("--user", "0") if as_root else ()
         return await engine.run(
             *("run", "--rm", "--pull=never", "--network=none", *engine.marked(), *engine.limits, *CAGE),
-            *("--entrypoint", command[0], image.name, *command[1:]),
+            *(*user, "--entrypoint", command[0], image.name, *command[1:]),
             limit_s=limit_s,
         )
 

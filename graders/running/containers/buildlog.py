@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+MAKE_FILES = ("RUN ", "COPY ", "ADD ")
 OLD_STEP = re.compile(r"^(?:\[\d+/\d+\] )?(?:STEP|Step) \d+/\d+ ?: (.+)$")  # Podman, and Docker without BuildKit
 OLD_KEPT = re.compile(r"^ ?-+> Using cache")
 NEW_STEP = re.compile(r"^#(\d+) \[(?:[^\]]* )?\d+/\d+\] (.+)$")  # BuildKit
@@ -64,8 +65,8 @@ class BuildLog:
 
     @property
     def steps(self) -> tuple[BuiltStep, ...]:
-        """The steps so far, in order; `FROM` is none."""
-        return tuple(s for s in self._steps.values() if not s.text.upper().startswith("FROM "))
+        """The steps so far that may put files into the image, in order."""
+        return tuple(s for s in self._steps.values() if s.text.upper().startswith(MAKE_FILES))
 
     @property
     def last(self) -> BuiltStep | None:

@@ -23,6 +23,7 @@ INSTALLS: dict[str, set[tuple[str, ...]]] = {
     "mamba": {("install",), ("create",), ("env", "create"), ("env", "update")},
     "micromamba": {("install",), ("create",), ("env", "create"), ("env", "update")},
 }
+PROJECT_INSTALLS = [(tool, (verb,)) for tool in ("uv", "poetry", "pdm") for verb in ("install", "sync")]
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 NO = frozenset({"", "0", "false", "no", "off"})
 TAKES_A_VALUE = frozenset(
@@ -69,11 +70,12 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Install:
-    """A command that installs Python packages: by which tool, what it is given, whether it is the project itself."""
+    """A command that installs Python packages: its tool (uv), its kind (pip, install), and what else it is given."""
 
     step: Step
     command: Command
     tool: str
+    kind: tuple[str, ...]
     words: tuple[str, ...]
 
     @property
@@ -96,7 +98,7 @@ class Install:
     @property
     def is_of_project(self) -> bool:
         """Whether it installs the project itself, whose source is the application."""
-        if self.tool in ("uv sync", "poetry install", "poetry sync", "pdm install", "pdm sync"):
+        if (self.tool, self.kind) in PROJECT_INSTALLS:
             return not {"--no-install-project", "--no-root", "--no-self"} & set(self.words)
         return any(name.rstrip("/").startswith(".") or name.startswith("/") for name in self.names)
 
@@ -135,19 +137,24 @@ def installs(step: Step) -> list[Install]:
             if re.fullmatch(r"python[\d.]*", program) and words[:1] == ("-m",) and len(words) > 1:
                 program, words = words[1], words[2:]
             tool = "pip" if re.fullmatch(r"pip[\d.]*", program) else program
-            for kind in INSTALLS.get(tool, ()):
-                plain = tuple(w for w in words if not w.startswith("-"))
-                if plain[: len(kind)] == kind:
-                    rest = list(words)
-                    for part in kind:
-                        rest.remove(part)
-                    found.append(Install(step, command, " ".join((tool, *kind)), tuple(rest)))
+            found += [Install(step, command, tool, kind, rest) for kind, rest in _kinds(tool, words)]
     return found
+
+
+def _kinds(tool: str, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """The ways to install that the words ask for, each with the words that are left; options may stand in front."""
+    for kind in INSTALLS.get(tool, ()):
+        for start in range(len(words) - len(kind) + 1):
+            before = [w for w in words[:start] if not w.startswith("-")]
+            takes_values = sum(w in TAKES_A_VALUE or w == "--python" for w in words[:start])
+            if words[start : start + len(kind)] == kind and len(before) <= takes_values:
+                yield kind, words[:start] + words[start + len(kind) :]
+                break
 
 
 def leaves_cache(install: Install) -> bool:
     """Whether the tool's download cache stays in the layer: nothing turns it off, mounts over it or removes it."""
-    tool = install.tool.split()[0]
+    tool = install.tool
     off = {"pip": "PIP_NO_CACHE_DIR", "uv": "UV_NO_CACHE"}.get(tool, f"{tool.upper()}_NO_CACHE")
     env = install.step.env | install.command.env
     if env.get(off, "").lower() not in NO or {"--no-cache-dir", "--no-cache"} & set(install.command.words):

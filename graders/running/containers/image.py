@@ -11,7 +11,7 @@ from typing import Any
 
 from graders.expect import Inconclusive, NotRun, Unmet
 from graders.measuring.layers import Layer, Layers
-from graders.running.containers.buildlog import BuildLog, BuiltStep
+from graders.running.containers.buildlog import MAKE_FILES, BuildLog, BuiltStep
 from graders.running.containers.dockerfile import Dockerfile
 from graders.running.containers.engine import Engine, Ran
 
@@ -31,7 +31,6 @@ NO_NETWORK = re.compile(
 NO_FRONTEND = re.compile(
     r"docker/dockerfile[:@].*(failed|not found|denied|timeout)|failed.*docker/dockerfile", re.DOTALL
 )
-MAKE_FILES = ("RUN", "COPY", "ADD")
 INSTRUCTION = re.compile(r"[A-Z]{3,11}( |$)")
 OPAQUE = re.compile(r"\b(dir|file|multi):[0-9a-f]{32,}( in)?")
 
@@ -77,11 +76,12 @@ async def build(
     else:
         options += ["--progress=plain"] if await _has_buildkit(engine) else ["--force-rm"]
     log = BuildLog()
-    ran = await engine.run("build", *options, str(context), limit_s=BUILD_LIMIT_S, on_line=log.line)
+    ran = await engine.run("build", *options, str(context), limit_s=limit_s, on_line=log.line)
     log.end()
     if not ran.is_ok:
         raise _failure(engine, dockerfile, ran, log)
-    return Image(name, await _inspected(engine, name), ran.seconds, log.steps, await _layers(engine, name, log.steps))
+    layers = await _layers(engine, name, dockerfile.image, log.steps)
+    return Image(name, await _inspected(engine, name), ran.seconds, log.steps, layers)
 
 
 async def _has_buildkit(engine: Engine) -> bool:
@@ -93,18 +93,14 @@ async def _inspected(engine: Engine, name: str) -> dict[str, Any]:
     return dict(json.loads(found.out)[0])
 
 
-async def _layers(engine: Engine, name: str, steps: Sequence[BuiltStep]) -> Layers:
+async def _layers(engine: Engine, name: str, base: str, steps: Sequence[BuiltStep]) -> Layers:
     """The image's history, oldest first, its base as one row."""
-    form = "json" if engine.is_podman else "{{json .}}"
-    told = await engine.run("history", "--no-trunc", "--human=false", "--format", form, name)
-    rows = json.loads(told.out) if engine.is_podman else [json.loads(line) for line in told.out.splitlines()]
-    sized = [(str(r.get("CreatedBy", "")), int(r.get("Size", r.get("size", 0)))) for r in reversed(rows)]
-    own = min(len(sized), _own_rows(sized, steps))
-    base = Layer("base image", sum(size for _, size in sized[: len(sized) - own]))
-    mine = [(_readable(text), size) for text, size in sized[len(sized) - own :]]
+    sized = await _history(engine, name)
+    inherited = len(await _history(engine, base))
+    layers = [Layer("base image", sum(size for _, size in sized[:inherited]))]
+    mine = [(_readable(text), size) for text, size in sized[inherited:]]
     makers = [text for text, _ in mine if text.startswith(MAKE_FILES)]
-    told_steps = [step for step in steps if step.text.upper().startswith(MAKE_FILES)][-len(makers) :]
-    layers = [base]
+    told_steps = list(steps[-len(makers) :]) if makers else []
     for text, size in mine:
         step = told_steps.pop(0) if text.startswith(MAKE_FILES) and told_steps else None
         if size and step:
@@ -114,23 +110,20 @@ async def _layers(engine: Engine, name: str, steps: Sequence[BuiltStep]) -> Laye
     return Layers(tuple(layers))
 
 
-def _own_rows(sized: Sequence[tuple[str, int]], steps: Sequence[BuiltStep]) -> int:
-    """How many rows of the history belong to the Dockerfile: all after the first step's own row."""
-    first = {_words(step.text) for step in steps}
-    for i, (text, _) in enumerate(sized):
-        if _words(_readable(text)) in first:
-            return len(sized) - i
-    return 0
+async def _history(engine: Engine, name: str) -> list[tuple[str, int]]:
+    """What made each layer and its size in bytes, oldest first; nothing of an image that is not there (scratch)."""
+    form = "json" if engine.is_podman else "{{json .}}"
+    told = await engine.run("history", "--no-trunc", "--human=false", "--format", form, name)
+    if not told.is_ok:
+        return []
+    rows = json.loads(told.out) if engine.is_podman else [json.loads(line) for line in told.out.splitlines()]
+    return [(str(r.get("CreatedBy", "")), int(r.get("Size", r.get("size", 0)))) for r in reversed(rows)]
 
 
 def _readable(created_by: str) -> str:
     text = re.sub(r"^(\|\d+ (\S+=\S* )*)?/bin/sh -c (#\(nop\) +)?", "", created_by.strip())
     text = OPAQUE.sub("…", text.removesuffix("# buildkit").strip())
     return text if INSTRUCTION.match(text) else f"RUN {text}"
-
-
-def _words(text: str) -> str:
-    return re.sub(r"[\W_]+", " ", text).strip().lower()
 
 
 def _known_to(engine: Engine, dockerfile: Dockerfile) -> None:

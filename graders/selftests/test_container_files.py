@@ -1,0 +1,268 @@
+"""What a submission's container files come to: start, health, build context, compose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from graders.expect import Unmet
+from graders.running.containers import compose
+from graders.running.containers.context import Context, copy_context, hidden, reads_app
+from graders.running.containers.dockerfile import read
+from graders.running.containers.files import Files
+from graders.running.containers.starting import missing_program
+
+Folder = Callable[..., Files]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """Makes the container files of a submission out of texts."""
+
+    def make(**texts: str) -> Files:
+        for name, text in texts.items():
+            path = tmp_path / {"dockerignore": ".dockerignore", "compose": "compose.yaml"}.get(name, name)
+            path.write_text(text, encoding="utf-8")
+        return Files(tmp_path, tmp_path)
+
+    return make
+
+
+# --- start and health ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        'CMD ["uvicorn", "app.main:app", "--host", "0.0.0.0"]',
+        'CMD ["uvicorn", "app.main:app", "--host=0.0.0.0"]',
+        'CMD ["uvicorn", "app.main:app", "--host", "::"]',
+        'ENV UVICORN_HOST=0.0.0.0\nCMD ["uvicorn", "app.main:app"]',
+        'ENV HOST=0.0.0.0\nCMD ["python", "-m", "app"]',
+        'CMD ["sh", "-c", "exec uvicorn app.main:app --host 0.0.0.0 --port $PORT"]',
+        'ENTRYPOINT ["uvicorn", "app.main:app"]\nCMD ["--host", "0.0.0.0"]',
+        'CMD ["gunicorn", "app.main:app", "-b", "0.0.0.0:8000"]',
+        'CMD ["fastapi", "run", "app/main.py"]',
+    ],
+)
+def test_a_start_that_binds_everywhere(folder: Folder, end: str) -> None:
+    """Arguments, the environment and the habit of `fastapi run` all bind to every address."""
+    files = folder(Dockerfile=f"FROM python:3.12\n{end}")
+
+    assert files.start.shell_form is None
+    assert files.start.binds_everywhere(files.dockerfile.env)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        'CMD ["uvicorn", "app.main:app"]',
+        'ENV HOST=0.0.0.0\nCMD ["uvicorn", "app.main:app"]',
+        'ENV HOST=0.0.0.0\nCMD ["python", "-m", "uvicorn", "app.main:app"]',
+        'CMD ["python", "-m", "app"]',
+        'CMD ["uvicorn", "app.main:app", "--host", "127.0.0.1"]',
+        'CMD ["fastapi", "run", "--host", "127.0.0.1"]',
+    ],
+)
+def test_a_start_that_does_not(folder: Folder, end: str) -> None:
+    """uvicorn's own command line reads no HOST."""
+    files = folder(Dockerfile=f"FROM python:3.12\n{end}")
+
+    assert not files.start.binds_everywhere(files.dockerfile.env)
+
+
+def test_the_words_of_a_script_count(folder: Folder) -> None:
+    """A script of the submission's own is looked into."""
+    text = 'FROM python:3.12\nCOPY start.sh /usr/bin/\nCMD ["start.sh"]'
+    files = folder(**{"Dockerfile": text, "start.sh": "#!/bin/sh\nexec uvicorn app.main:app --host 0.0.0.0\n"})
+
+    assert files.start.binds_everywhere({})
+
+
+def test_an_entrypoint_forgets_an_inherited_cmd(folder: Folder) -> None:
+    """The CMD of a stage that is built upon does not outlive a new ENTRYPOINT."""
+    text = 'FROM python:3.12 AS a\nCMD uvicorn app\nFROM a\nENTRYPOINT ["uvicorn", "--host", "0.0.0.0"]'
+
+    assert folder(Dockerfile=text).start.shell_form is None
+
+
+@pytest.mark.parametrize("line", ["CMD ['uvicorn']", "CMD uvicorn app.main:app", 'ENTRYPOINT uvicorn\nCMD ["x"]'])
+def test_what_is_no_json_is_a_shell_line(folder: Folder, line: str) -> None:
+    """Single quotes make a list of Python's, which is none of JSON's."""
+    assert folder(Dockerfile=f"FROM python:3.12\n{line}").start.shell_form is not None
+
+
+CURL = "HEALTHCHECK CMD curl -f http://127.0.0.1:8000/health"
+
+
+@pytest.mark.parametrize(
+    ("base", "brought", "missing"),
+    [
+        ("python:3.12-slim", "", "curl"),
+        ("python:3.12-slim", "RUN apt-get update && apt-get install -y curl", None),
+        ("python:3.12", "", None),
+    ],
+)
+def test_curl_is_known_to_be_absent(folder: Folder, base: str, brought: str, missing: str | None) -> None:
+    """A slim image has no curl unless a step brings it."""
+    files = folder(Dockerfile=f"FROM {base}\n{brought}\n{CURL}")
+    _, health = files.health
+
+    assert health is not None
+    assert missing == missing_program(health, files.dockerfile)
+
+
+# --- the build context -----------------------------------------------------------------------------------------------
+
+LIST_OF_WHAT_STAYS_OUT = ".git\n.venv\n**/__pycache__\n.pytest_cache\ntests\n"
+
+
+@pytest.mark.parametrize("text", [LIST_OF_WHAT_STAYS_OUT, "*\n!app\n**/*.pyc\n", "**\n!app/*.py\n"])
+def test_both_kinds_of_list_keep_out_what_must(text: str) -> None:
+    """A list of what to leave out is as right as a list of what to let in."""
+    context = Context.of(text)
+
+    assert context.unwanted == {}
+    assert context.has("app/main.py")
+
+
+def test_a_pattern_means_the_top_folder_only() -> None:
+    """Other than in .gitignore, a name without **/ does not match further down."""
+    context = Context.of(LIST_OF_WHAT_STAYS_OUT.replace("**/", ""))
+
+    assert context.unwanted == {"Python's caches": "app/__pycache__/main.cpython-312.pyc"}
+
+
+def test_a_hidden_file_is_named() -> None:
+    """A COPY of something that is kept out fails at build time; it is found before."""
+    dockerfile = read("FROM python:3.12\nCOPY requirements.txt app/ ./\nCOPY *.toml ./")
+
+    assert [path for _, path in hidden(dockerfile, Context.of("*\n!app\n"))] == ["requirements.txt"]
+
+
+def test_a_folder_is_read_by_what_covers_it() -> None:
+    """`COPY app` and `COPY .` read the application; `COPY --from` reads another stage."""
+    steps = read("FROM python:3.12\nCOPY ./app/ /x\nCOPY . .\nCOPY --from=a app /x\nCOPY requirements.txt .").steps
+
+    assert [reads_app(step) for step in steps] == [True, True, False, False]
+
+
+def test_a_context_holds_the_labs_own_files_and_no_links(tmp_path: Path) -> None:
+    """Given files are the lab's, modes are kept, links lead nowhere, what is ignored is not copied."""
+    root = tmp_path / "submission"
+    (root / "app").mkdir(parents=True)
+    (root / "app" / "model.py").write_text("cheat = True\n", encoding="utf-8")
+    (root / "start.sh").write_text("#!/bin/sh\n", encoding="utf-8")
+    (root / "start.sh").chmod(0o755)
+    (root / "secret").symlink_to("/etc/passwd")
+    (root / "tests").mkdir()
+    (root / "tests" / "test_x.py").write_text("", encoding="utf-8")
+
+    copy = copy_context(root, tmp_path / "copy", Context.of("tests\n"))
+
+    assert "cheat" not in (copy / "app" / "model.py").read_text(encoding="utf-8")
+    assert (copy / "start.sh").stat().st_mode & 0o111
+    assert not (copy / "secret").exists()
+    assert not (copy / "tests").exists()
+
+
+# --- compose ---------------------------------------------------------------------------------------------------------
+
+COMPOSE = """
+services:
+  api:
+    build: .
+    ports: ["9000:8000"]
+    environment: {WEB_CONCURRENCY: 2}
+    deploy:
+      restart_policy: {condition: on-failure}
+      resources: {limits: {memory: 256M}}
+  other:
+    build: {context: ., dockerfile: Other}
+  load:
+    image: locustio/locust:2.42.6
+    profiles: [load]
+    command: -f /f.py --host=http://api:8000
+"""
+
+
+def test_compose_spells_a_file_out(folder: Folder) -> None:
+    """Compose's own binary reads short and long forms; the service is the one that builds this Dockerfile."""
+    files = folder(Dockerfile="FROM python:3.12\nEXPOSE 9999\n", compose=COMPOSE)
+
+    service = files.service
+    assert service is not None
+    assert (service.name, 256 * 2**20, "on-failure") == ("api", service.memory_bytes, service.restarts)
+    assert service.env == {"WEB_CONCURRENCY": "2"}
+    assert files.port == 8000
+    assert [load.calls(service) for load in files.compose.load] == [True]
+
+
+@pytest.mark.parametrize("host", ["http://localhost:8000", "http://api:9000", "http://other:8000", "http://api"])
+def test_load_that_goes_elsewhere_is_seen(folder: Folder, host: str) -> None:
+    """One container finds another by its name and its inner port, and by nothing else."""
+    files = folder(Dockerfile="FROM python:3.12\n", compose=COMPOSE.replace("http://api:8000", host))
+
+    assert files.service is not None
+    assert [load.calls(files.service) for load in files.compose.load] == [False]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("services:\n  api:\n    memory: 1g\n", "memory"),
+        ("services: [api]\n", "services"),
+        ("services:\n  api:\n  build: .\n", "build"),
+        ("services:\n  api: {image: x, depends_on: [nobody]}\n", "nobody"),
+        ("services:\n\tapi: {}\n", "found character that cannot start any token"),
+    ],
+)
+def test_compose_says_what_is_wrong(folder: Folder, text: str, says: str) -> None:
+    """A file that Compose refuses is told in Compose's words, without a path of this machine."""
+    files = folder(Dockerfile="FROM python:3.12\n", compose=text)
+
+    with pytest.raises(Unmet) as refused:
+        _ = files.compose
+    assert says in refused.value.saw
+    assert str(files.root) not in refused.value.saw
+
+
+def test_a_missing_env_file_is_no_fault(folder: Folder) -> None:
+    """Secrets stay at home: a submission may name an env_file that it does not hold."""
+    text = COMPOSE.replace("    build: .\n", "    build: .\n    env_file: .env\n", 1)
+
+    assert folder(Dockerfile="FROM python:3.12\n", compose=text).service is not None
+
+
+def test_the_environment_of_this_shell_fills_nothing_in(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A blank variable stays blank, whatever the grader's shell has."""
+    monkeypatch.setenv("WORKERS", "7")
+    text = COMPOSE.replace("WEB_CONCURRENCY: 2", "WEB_CONCURRENCY: '${WORKERS}'")
+    service = folder(Dockerfile="FROM python:3.12\n", compose=text).service
+
+    assert service is not None
+    assert service.env == {"WEB_CONCURRENCY": ""}
+
+
+@pytest.mark.parametrize("off", ["{disable: true}", "{test: [NONE]}"])
+def test_compose_can_turn_a_health_check_off(folder: Folder, off: str) -> None:
+    """What the compose file disables is no health check."""
+    text = COMPOSE.replace("    build: .\n", f"    build: .\n    healthcheck: {off}\n", 1)
+
+    assert folder(Dockerfile=f"FROM python:3.12\n{CURL}", compose=text).health == (True, None)
+
+
+def test_compose_may_only_tune_a_health_check(folder: Folder) -> None:
+    """A healthcheck section without a test keeps the image's."""
+    text = COMPOSE.replace("    build: .\n", "    build: .\n    healthcheck: {interval: 5s}\n", 1)
+    _, health = folder(Dockerfile=f"FROM python:3.12\n{CURL}", compose=text).health
+
+    assert health is not None
+    assert health.at == "Dockerfile, line 2"
+
+
+def test_compose_is_at_hand() -> None:
+    """The binary comes with the lab's packages."""
+    assert compose.program() is not None
