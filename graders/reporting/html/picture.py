@@ -30,6 +30,12 @@ class Drawn:
     legend: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def size(self) -> int:
+        """About how many characters of the page it takes."""
+        cells = sum(len(cell) + 9 for row in self.table.rows for cell in row)
+        return len(self.svg) + len(self.mini) + len(self.says) + cells
+
 
 class Draw(Protocol):
     """Draws one kind of picture from its data and from the rest of the check's evidence."""

@@ -73,10 +73,11 @@ def grid(axis: Axis, height: float, unit: str, top: float = 20) -> Markup:
     """Vertical lines with labels above them; the unit stands at the last one."""
     parts = []
     for i, mark in enumerate(axis.marks):
-        last = i == len(axis.marks) - 1
+        after = len(axis.marks) - 1 - i
         parts.append(tag("line", class_="grid", x1=axis.at(mark), x2=axis.at(mark), y1=top - 4, y2=height))
-        label = f"{mark:g} {unit}" if last else f"{mark:g}"
-        parts.append(tag("text", label, class_="tick", x=axis.at(mark), y=top - 9, text_anchor="middle"))
+        label = f"{mark:g}" if after else f"{mark:g} {unit}"
+        kind = "tick between" if after % 2 else "tick"  # narrow screens leave every other one out
+        parts.append(tag("text", label, class_=kind, x=axis.at(mark), y=top - 9, text_anchor="middle"))
     return joined(parts)
 
 

@@ -13,6 +13,8 @@ from graders.verdict import State
 
 NOT_IN_THIS_RUN = "not part of this run"
 NOT_REACHED = "the run ended before this check was graded"
+PICTURES_LIMIT = 380_000
+"""Characters for all pictures together, so that the page stays under 500 KB."""
 STORY = (("did", "Did"), ("saw", "Saw"), ("wanted", "Wanted"), ("look_at", "Look at"))
 
 WORDS = {
@@ -115,16 +117,37 @@ def view(report: Mapping[str, Any]) -> Page:
     """The page of one `json` report, version 1."""
     steps: list[StepView] = []
     numbers = [_number(entry) for entry in report["exercises"]]
+    pictures = _pictures(report["exercises"])
     for entry, following in zip(report["exercises"], [*numbers[1:], ""], strict=True):
-        steps.append(_step(entry, steps, following))
+        steps.append(_step(entry, steps, following, pictures))
     return Page(
         str(report["submission"]), report["points"], report["max_points"], tuple(steps), _facts(report["environment"])
     )
 
 
-def _step(entry: Mapping[str, Any], earlier: Sequence[StepView], following: str) -> StepView:
+def _pictures(exercises: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], tuple[Drawn, ...]]:
+    """The pictures of each check; where they are too many, those of what passed first are left out first."""
+    order = sorted(
+        ((e["id"], c) for e in exercises for c in e["checks"]), key=lambda pair: bool(pair[1]["state"] == "passed")
+    )
+    passed_from = next((i for i, (_, check) in enumerate(order) if check["state"] == "passed"), len(order))
+    found: dict[tuple[str, str], tuple[Drawn, ...]] = {}
+    left = PICTURES_LIMIT
+    for exercise_id, check in [*order[:passed_from], *reversed(order[passed_from:])]:
+        drawn = tuple(pictures_in(check["evidence"]))
+        left -= sum(picture.size for picture in drawn)
+        found[exercise_id, check["id"]] = drawn if left > 0 else ()
+    return found
+
+
+def _step(
+    entry: Mapping[str, Any],
+    earlier: Sequence[StepView],
+    following: str,
+    pictures: Mapping[tuple[str, str], tuple[Drawn, ...]],
+) -> StepView:
     known = next((e for e in EXERCISES if e.id == entry["id"]), None)
-    checks = tuple(_check(c, known) for c in entry["checks"])
+    checks = tuple(_check(c, known, pictures[entry["id"], c["id"]]) for c in entry["checks"])
     missing = sum(not c.bonus and not _passes(c) for c in checks)
     needed = next((step for step in earlier if step.state != "passed"), None)
     if needed is not None:
@@ -142,7 +165,7 @@ def _step(entry: Mapping[str, Any], earlier: Sequence[StepView], following: str)
     return StepView(entry["id"], _number(entry), entry["title"], state, note, points, most, checks, known)
 
 
-def _check(entry: Mapping[str, Any], of: Exercise | None) -> CheckView:
+def _check(entry: Mapping[str, Any], of: Exercise | None, pictures: tuple[Drawn, ...]) -> CheckView:
     state, message, evidence = State(entry["state"]).value, str(entry["message"]), entry["evidence"]
     if state == "not_run" and message == NOT_IN_THIS_RUN:
         state, message = "elsewhere", ""
@@ -163,7 +186,7 @@ def _check(entry: Mapping[str, Any], of: Exercise | None) -> CheckView:
         hint=str(entry["hint"]) if state in ("failed", "inconclusive") else "",
         why=hints.why if hints is not None and state == "passed" else "",
         seconds=float(entry["seconds"]),
-        pictures=tuple(pictures_in(evidence)),
+        pictures=pictures,
     )
 
 

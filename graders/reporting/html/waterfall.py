@@ -96,6 +96,8 @@ def _one_label(part: Timeline, label: str) -> str:
     if count == 1:
         return f"{label}: answered after {last:.3f} s."
     head = f"{count} × {label}: "
+    if count - silent == 1:
+        return f"{head}one answered after {last:.2f} s.{end}"
     if len(groups) == 1:
         return f"{head}a block, answered together after {_range(first, last)}.{end}"
     sizes = [len(group) for group in groups]
@@ -241,7 +243,7 @@ def _legend(timeline: Timeline, floor_s: float | None) -> tuple[tuple[str, str],
     if timeline.blocked:
         found.append(("held", "event loop held"))
     if floor_s:
-        found.append(("floor", "the least that a wrong answer takes"))
+        found.append(("floor", "floor: where requests wait for one another, they need at least this long"))
     if timeline.clock == "exact":
         found.append(("clock", "exact time: no noise in it"))
     return tuple(found)
