@@ -421,6 +421,7 @@ def _health_command(test):
 @check(points=1)
 async def test_stops_gracefully(bench, parity, expect):
     """A stop lets the request in flight finish, and ends within 10 seconds."""
+    await bench.container()  # one that does not come up is told once
     container = await bench.start("stopped")
     late = await LateRequest.begin(container, "/predict", json.dumps({"feature_1": 1.5, "feature_2": 2.5}).encode())
 
@@ -461,7 +462,9 @@ async def test_rebuilds_fast(bench, expect):
     first = await bench.image()
     again = await bench.image_after_edit()
 
-    before, after = [(await bench.run(image, ["/bin/sh", "-c", INSTALLED])).out for image in (first, again)]
+    before, after = [
+        (await bench.run(image, ["/bin/sh", "-c", INSTALLED], as_root=True)).out for image in (first, again)
+    ]
     did = "added a line to app/main.py, built again, and compared when FastAPI and uvicorn were installed"
     anew = [f"{step.seconds:5.1f} s  {step.text[:90]}" for step in again.steps if not step.is_kept]
     expect(

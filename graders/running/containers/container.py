@@ -20,6 +20,7 @@ START_LIMIT_S = 20.0
 ELSEWHERE_LIMIT_S = 2.0  # how long to wait for the right port while the service listens on another one
 POLL_S = 0.03
 LIFE_LIMIT_S = 180
+LOG_LOOKS = 5  # the last lines of a process that ended at once may reach the log after the news of its end
 ENVIRONMENT = {"WEB_CONCURRENCY": "1"}  # one process, as in exercises 1 to 3
 
 
@@ -140,8 +141,12 @@ class Container(Service):
         return f"it ended by itself with exit code {code}{why}{await self._said()}"
 
     async def _said(self) -> str:
-        logs = await self._engine.run("logs", "--tail", "30", self._name)
-        lines = [line for line in f"{logs.out}\n{logs.err}".splitlines() if line.strip()][-6:]
+        lines: list[str] = []
+        for _ in range(LOG_LOOKS):
+            logs = await self._engine.run("logs", "--tail", "30", self._name)
+            lines = [line for line in f"{logs.out}\n{logs.err}".splitlines() if line.strip()][-6:]
+            if lines or not self.is_over:
+                break
         return "\nthe last it printed:\n" + "\n".join(f"    {line[:160]}" for line in lines) if lines else ""
 
     async def exit_code(self) -> tuple[int, bool]:

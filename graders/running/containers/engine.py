@@ -174,7 +174,7 @@ async def _tried(engine: Engine, images: list[str]) -> Readiness:
         )
         if ran.is_ok and ran.out.strip() == "42":
             return Readiness(able)
-    why = ran.tail(1) or f"no word within {ran.seconds:.0f} s"
+    why = ran.tail(1)[:120] or f"no word within {ran.seconds:.0f} s"
     return Readiness(None, f"{engine.name} is installed, but cannot run a container from {images[0]}: {why}")
 
 
