@@ -18,7 +18,9 @@ from graders.measuring.timeline import Timeline
 
 BUDGET_S = 5.0
 FIRST_MISSES = 2
-LEAST_MISSES = 3
+FAR = 3.0
+FAR_MISSES = 3
+NEAR_MISSES = 5
 SURE_MISSES = 8
 SURE_STREAK = 5
 MARGIN = 0.75
@@ -79,8 +81,8 @@ class Race:
         if self.is_undecided:
             return (
                 f"this machine is too busy to tell: {len(self.walls_s)} attempts missed {self.floor_s:g} s, and "
-                f"the lab's own reference service did not meet it reliably ({_range(self.reference_s)}). The exact judge cannot "
-                f"tell either: {self.unjudgeable}. Try again when less is running."
+                f"the lab's own reference service did not meet it reliably ({_range(self.reference_s)}). "
+                f"The exact judge cannot tell either: {self.unjudgeable}. Try again when less is running."
             )
         lines = []
         if worst := self.picture.blocking_line():
@@ -129,10 +131,11 @@ async def race(
         is_certain: evidence that the floor cannot be met on any machine; it ends the race.
 
     Where the exact judge sees a miss too, the misses are explained and the race is over. Where it does not, a miss is
-    proven by the reference service alone: by `LEAST_MISSES` misses while as many reference runs stayed clearly under
-    the floor (with `MARGIN`), or by `SURE_MISSES` misses while the last `SURE_STREAK` reference runs met it; a single
-    good reference run proves nothing, because on a busy machine quiet moments come and go. When neither is shown in
-    time, the machine is too busy, and the exact judge's word counts.
+    proven by the reference service alone: by misses while as many reference runs stayed clearly under the floor (with
+    `MARGIN`), `FAR_MISSES` where every attempt took `FAR` times the floor and `NEAR_MISSES` else, or by `SURE_MISSES`
+    misses while the last `SURE_STREAK` reference runs met it. A few good reference runs prove nothing, because on a
+    busy machine quiet moments come and go. When neither is shown in time, the machine is too busy, and the exact
+    judge's word counts.
     """
     started, wall, floor_s = clock(), challenge.wall, challenge.floor_s
     misses: list[Timeline] = []
@@ -160,7 +163,7 @@ async def race(
             if exact.timeline is not None and not exact.cannot_judge and not challenge.is_met(exact.timeline):
                 return result(Verdict.MISSED, best)
         reference_walls.append(wall(await reference()))
-        if _is_proven(len(misses), reference_walls, floor_s):
+        if _is_proven([wall(miss) for miss in misses], reference_walls, floor_s):
             return result(Verdict.MISSED, best)
         if clock() - started > budget_s:
             if exact is not None and exact.timeline is not None and not exact.cannot_judge:
@@ -168,12 +171,13 @@ async def race(
             return result(Verdict.BUSY, best)
 
 
-def _is_proven(misses: int, reference_s: list[float], floor_s: float) -> bool:
-    clear = [seconds < MARGIN * floor_s for seconds in reference_s[-LEAST_MISSES:]]
-    if len(clear) == LEAST_MISSES and all(clear):
+def _is_proven(misses_s: list[float], reference_s: list[float], floor_s: float) -> bool:
+    needed = FAR_MISSES if min(misses_s) >= FAR * floor_s else NEAR_MISSES
+    clear = [seconds < MARGIN * floor_s for seconds in reference_s[-needed:]]
+    if len(clear) == needed and all(clear):
         return True
     streak = [seconds < floor_s for seconds in reference_s[-SURE_STREAK:]]
-    return misses >= SURE_MISSES and len(streak) == SURE_STREAK and all(streak)
+    return len(misses_s) >= SURE_MISSES and len(streak) == SURE_STREAK and all(streak)
 
 
 def _range(seconds: tuple[float, ...]) -> str:
