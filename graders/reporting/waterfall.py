@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from graders.measuring.timeline import Answer, Timeline
 
 MAX_ROWS = 10
+NO_ANSWER = " no answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class _Row:
 
 
 def waterfall(timeline: Timeline, width: int = 72, glyphs: Glyphs = PRETTY) -> list[str]:
-    """Draw a timeline in lines of at most `width` characters.
+    """Draw a timeline in lines of at most `width` characters (no less than 45).
 
     Each row is one request, or several with neighbouring ends where there are more than ten; the last part of a bar
     is as long as the fastest request of the burst took, what lies before it is waiting. Requests without an answer
@@ -45,7 +46,7 @@ def waterfall(timeline: Timeline, width: int = 72, glyphs: Glyphs = PRETTY) -> l
     rows = _rows(timeline)
     names = max(len(row.name) for row in rows)
     names = max(names, 4) if timeline.blocked else names
-    columns = max(20, width - names - 10)
+    columns = max(20, width - names - len(NO_ANSWER) - 1)
     span = _round_up(timeline.span_s)
     scale = columns / span
 
@@ -58,8 +59,7 @@ def waterfall(timeline: Timeline, width: int = 72, glyphs: Glyphs = PRETTY) -> l
             for column in range(int(interval.start_s * scale), min(columns, math.ceil(interval.end_s * scale))):
                 held[column] = glyphs.held
         lines.append(f"{'loop':>{names}} {''.join(held).rstrip()}")
-    lines.append(_legend(timeline, glyphs))
-    return lines
+    return lines + _legend(timeline, glyphs, width)
 
 
 def _rows(timeline: Timeline) -> list[_Row]:
@@ -89,14 +89,14 @@ def _end(answer: Answer) -> float:
 def _bar(row: _Row, scale: float, columns: int, glyphs: Glyphs) -> str:
     start = round(row.sent_s * scale)
     if row.done_s is None:
-        return " " * start + glyphs.wait * (columns - start - 3) + glyphs.lost * 3 + " no answer"
+        return " " * start + glyphs.wait * (columns - start - 3) + glyphs.lost * 3 + NO_ANSWER
     end = max(start + 1, round(row.done_s * scale))
     work = max(1, min(end - start, round(row.work_s * scale) if math.isfinite(row.work_s) else 1))
     return " " * start + glyphs.wait * (end - start - work) + glyphs.work * work + f" {row.done_s:.2f}"
 
 
 def _axis(span: float, columns: int) -> str:
-    marks = [" "] * (columns + 8)
+    marks = [" "] * (columns + len(NO_ANSWER))
     step = _step(span)
     count = int(span / step + 1e-9)
     for i in range(count + 1):
@@ -108,7 +108,7 @@ def _axis(span: float, columns: int) -> str:
 
 def _step(span: float) -> float:
     for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0):
-        if span / step <= 6:
+        if span / step <= 6 + 1e-6:
             return step
     return span
 
@@ -118,9 +118,16 @@ def _round_up(span: float) -> float:
     return max(step, math.ceil(span / step - 1e-6) * step)
 
 
-def _legend(timeline: Timeline, glyphs: Glyphs) -> str:
+def _legend(timeline: Timeline, glyphs: Glyphs, width: int) -> list[str]:
     parts = [f"{glyphs.work} as long as the fastest one took", f"{glyphs.wait} waited"]
     if timeline.blocked:
         parts.append(f"{glyphs.held} loop held")
-    clock = f" {glyphs.dot} exact time, no noise" if timeline.clock == "exact" else ""
-    return "  ".join(parts) + clock
+    if timeline.clock == "exact":
+        parts.append(f"{glyphs.dot} exact time, no noise")
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if len(lines[-1]) + 2 + len(part) <= width:
+            lines[-1] += f"  {part}"
+        else:
+            lines.append(part)
+    return lines
