@@ -1,0 +1,66 @@
+"""The answer of `GET /metrics`: has it the shape of the contract?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from graders.measuring.request_log import is_number
+from graders.measuring.sandwich import FIGURES
+
+COUNTS = ("count", "errors")
+
+
+def shape_trouble(told: Any) -> str:
+    """What is wrong with the shape of the whole answer, or nothing."""
+    if not isinstance(told, dict):
+        return f"the answer is a JSON {_kind(told)}, not an object"
+    if trouble := row_trouble(told):
+        return trouble
+    if "routes" not in told:
+        return "routes is missing"
+    if not isinstance(told["routes"], dict):
+        return f"routes is a JSON {_kind(told['routes'])}, not an object"
+    for label, row in told["routes"].items():
+        if not isinstance(row, dict):
+            return f'routes["{label}"] is a JSON {_kind(row)}, not an object'
+        if trouble := row_trouble(row):
+            return f'in routes["{label}"], {trouble}'
+    return ""
+
+
+def row_trouble(row: Mapping[str, Any]) -> str:
+    """What is wrong with eight figures, or nothing: where nothing was counted each `_ms` is null, else a number."""
+    missing = [name for name in (*COUNTS, *FIGURES) if name not in row]
+    if missing:
+        return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+    for name in COUNTS:
+        if not is_whole(row[name]) or row[name] < 0:
+            return f"{name} is {row[name]!r}, not a whole number"
+    for name in FIGURES:
+        if row["count"] == 0 and row[name] is not None:
+            return f"{name} is {row[name]!r} although nothing was measured"
+        if row["count"] and not is_number(row[name]):
+            return f"{name} is {_shown(row[name])}, not a number"
+    return ""
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is a JSON number without a fraction."""
+    return is_number(value) and value == int(value)
+
+
+def is_coarse(told: Mapping[str, Any]) -> bool:
+    """Whether every figure is a whole number of milliseconds although there are enough to tell (a dozen or more)."""
+    rows = [told, *told["routes"].values()]
+    figures = [row[name] for row in rows if row["count"] for name in FIGURES]
+    return len(figures) >= 12 and all(is_whole(value) for value in figures)
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else f"{value!r:.60}"
+
+
+def _kind(value: Any) -> str:
+    names = {type(None): "null", bool: "boolean", str: "string", list: "array", int: "number", float: "number"}
+    return names.get(type(value), "object")

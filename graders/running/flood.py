@@ -1,0 +1,147 @@
+"""In the child process: 50,000 requests through the learner's application, without a socket between.
+
+They are calls of the ASGI application as uvicorn makes them, from the first middleware to the last. Three phases tell
+which requests a window still knows: quick ones first, then some slow ones, then the latest, whose delay is known.
+Memory is weighed on the way (see `weigh`). What is written meanwhile to standard output and error goes nowhere: it
+would be tens of megabytes.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from typing import Any
+
+from fastapi import Request
+from starlette.routing import Route
+
+from graders.measuring.growth import Growth
+from graders.running.weigh import Scales
+
+PATH = "/_lab/drop"
+TRIAL, FIRST, SLOW, LATEST = 2_000, 34_000, 3_000, 11_000
+LATEST_S = 0.008
+LATEST_AT_ONCE = 100
+SLOW_S = 0.25
+SLOWER = 4  # than the slowest of the trial: on a busy machine everything takes long
+REQUESTS = TRIAL + FIRST + SLOW + LATEST
+SURELY_ABOVE = {"p50_ms": 497, "p95_ms": 47, "p99_ms": 7}
+"""How many samples of any window of 1,000 or more lie above the figure, by any definition, one stranger aside."""
+WEIGHED_AFTER = (200, 1_000, 20_000)
+YIELD_EVERY = 50
+DELAY_KEY = "lab.delay_s"
+SCOPE_KEYS = ("type", "asgi", "http_version", "server", "client", "scheme", "root_path")
+
+Scope = MutableMapping[str, Any]
+Call = Callable[[float], Awaitable[float]]
+_flooded: asyncio.Task[dict[str, Any]] | None = None
+
+
+class _Drop:
+    """The lightest handler there is: the work that is left is the middleware's."""
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        scope["route"] = ROUTE  # as FastAPI's own routes do
+        if scope[DELAY_KEY]:
+            await asyncio.sleep(scope[DELAY_KEY])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+ROUTE = Route(PATH, _Drop(), methods=["GET"])
+
+
+async def begin(request: Request) -> dict[str, int]:
+    """Start; answers at once."""
+    global _flooded
+    call = _caller(sys.modules["app.main"].app, request.scope)
+    _flooded = asyncio.get_running_loop().create_task(_run(call), context=contextvars.Context())
+    return {"requests": REQUESTS}
+
+
+async def finished() -> dict[str, Any]:
+    """What came of it, as soon as it is over."""
+    assert _flooded is not None
+    return await asyncio.shield(_flooded)
+
+
+async def _run(call: Call) -> dict[str, Any]:
+    with _silence():
+        try:
+            return await _flood(call)
+        except Exception as error:  # the learner's application let it through
+            return {"failed": f"{type(error).__name__}: {error}"}
+
+
+async def _flood(call: Call) -> dict[str, Any]:
+    await asyncio.gather(*(asyncio.sleep(0.001) for _ in range(SLOW)))  # the event loop's own lists grow beforehand
+    scales = Scales()
+    for done in range(FIRST):
+        if done in WEIGHED_AFTER:
+            scales.weigh(done)
+        await call(0)
+        if done % YIELD_EVERY == 0:
+            await asyncio.sleep(0)
+    slow_s = max(SLOW_S, SLOWER * max(await _crowd(call, TRIAL)))
+    await asyncio.gather(*(call(slow_s) for _ in range(SLOW)))
+    latest_s = sorted(await _crowd(call, LATEST), reverse=True)
+    scales.weigh(REQUESTS)
+    grows = Growth.of(scales.weights, full_after=WEIGHED_AFTER[-1]).is_unbounded
+    return {
+        "requests": REQUESTS,
+        "slow_least_ms": 1000 * slow_s,
+        "latest_least_ms": 1000 * LATEST_S,
+        "latest_most_ms": {name: 1000 * latest_s[above] for name, above in SURELY_ABOVE.items()},
+        "weights": scales.weights,
+        "largest": scales.largest() if grows else "",
+    }
+
+
+async def _crowd(call: Call, requests: int) -> list[float]:
+    """So many requests of a known delay, a hundred at once; how long each took, in seconds."""
+    remaining = iter(range(requests))
+
+    async def user() -> list[float]:
+        return [await call(LATEST_S) for _ in remaining]
+
+    users = await asyncio.gather(*(user() for _ in range(LATEST_AT_ONCE)))
+    return [taken_s for user in users for taken_s in user]
+
+
+def _caller(app: Any, like: Scope) -> Call:
+    """Calls the application with a delay in seconds and returns how long it took."""
+    base = {key: like[key] for key in SCOPE_KEYS if key in like}
+    base |= {"method": "GET", "path": PATH, "raw_path": PATH.encode(), "query_string": b""}
+    state = dict(like.get("state", {}))
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        return None
+
+    async def call(delay_s: float) -> float:
+        began_s = time.perf_counter()
+        headers = [(b"host", b"127.0.0.1"), (b"accept", b"*/*")]
+        await app({**base, "headers": headers, "state": dict(state), DELAY_KEY: delay_s}, receive, send)
+        return time.perf_counter() - began_s
+
+    return call
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    kept = [os.dup(1), os.dup(2)]
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        for fd in (1, 2):
+            os.dup2(null, fd)
+        yield
+    finally:
+        for fd, was in zip((1, 2), kept, strict=True):
+            os.dup2(was, fd)
+            os.close(was)
+        os.close(null)
