@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from graders.running.confine import VARIABLE
+
 WARM = Path(__file__).with_name("warm.py")
 CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds")
 CLOSE_LIMIT_S = 3.0
@@ -31,7 +33,7 @@ def clean_environment(home: Path) -> dict[str, str]:
     """The environment of every child, built from nothing: no variable of the learner's shell reaches it."""
     kept = ("PATH", "SYSTEMROOT", "WINDIR")  # without the last two no socket opens on Windows
     return {
-        **{name: os.environ[name] for name in kept if name in os.environ},
+        **{name: os.environ[name] for name in (*kept, VARIABLE) if name in os.environ},
         "HOME": str(home),
         "TMPDIR": str(home),
         "TEMP": str(home),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from graders.expect import Unmet
+from graders.running.limits import CPU_S, DATA_MIB, FILE_MIB
 
 Event = Mapping[str, Any]
 START = "started your service: uvicorn app.main:app"
@@ -93,6 +94,8 @@ def traceback_of(event: Event) -> str:
     for frame in event.get("frames", []):
         lines += [f"  {at(frame)}, in {frame['function']}", f"      {frame['code']}"]
     lines.append(f"{event['kind']}: {event['message']}".rstrip(": "))
+    if event["kind"] == "MemoryError":
+        lines.append(f"(the lab lets one process have {DATA_MIB // 1024} GiB of memory)")
     return "\n".join(lines)
 
 
@@ -109,6 +112,8 @@ def at(where: Event) -> str:
 
 def ending(event: Event) -> str:
     """How a process ended, with the signal's meaning where the lab's limits are behind it."""
+    if event.get("limit"):
+        return f"killed by the lab for {event['limit']}"
     if number := event.get("signal"):
         try:
             name = signal.Signals(number).name
@@ -116,8 +121,8 @@ def ending(event: Event) -> str:
             name = f"signal {number}"
         meaning = {
             "SIGKILL": "killed, as the system does with a process that takes too much memory",
-            "SIGXCPU": "it used more processor time than the lab allows",
-            "SIGXFSZ": "it wrote more output than the lab allows",
+            "SIGXCPU": f"it used more than {CPU_S} s of processor time, and the lab allows no more",
+            "SIGXFSZ": f"it wrote a file of more than {FILE_MIB} MiB, and the lab allows no more",
             "SIGSEGV": "it crashed in native code",
         }.get(name, "ended by a signal")
         peak = f", at most {event['peak_mib']} MiB of memory" if event.get("peak_mib") else ""

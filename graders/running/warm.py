@@ -19,18 +19,21 @@ import selectors
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 LAB = str(Path(__file__).resolve().parents[2])
 sys.path.insert(0, LAB)
 
+from graders.running import linux, sweep  # noqa: E402
+from graders.running.confine import VARIABLE, Confinement  # noqa: E402
 from graders.running.control import Control  # noqa: E402
+from graders.running.limits import LOOK_EVERY_S, Excess, Limits, Overseer, limit_this_process  # noqa: E402
 
 PRELOAD = ("graders.running.serve", "graders.running.reference", "httptools", "uvloop", "psutil")
-OUTPUT_LIMIT = 64 * 2**20
-MEMORY_LIMIT = 8 * 2**30
-CPU_LIMIT_S = 300
+TRUSTED = frozenset({"graders.running.packages:main", "graders.running.zoo_serve:main"})
+"""Entries that run the lab's own code and none of the learner's."""
 
 
 def preload() -> None:
@@ -43,9 +46,13 @@ def preload() -> None:
 class Warm:
     """The forking process: its orders, its children, their ends."""
 
-    def __init__(self, orders: socket.socket) -> None:
+    def __init__(self, orders: socket.socket, confinement: Confinement) -> None:
         self._orders = orders
+        self._confinement = confinement
         self._children: dict[int, socket.socket] = {}
+        self._overseers: dict[int, Overseer] = {}
+        self._excesses: dict[int, Excess] = {}
+        self._looked_at = 0.0
         self._wake, self._wake_writer = socket.socketpair()
         for end in (self._wake, self._wake_writer):
             end.setblocking(False)
@@ -60,13 +67,14 @@ class Warm:
             selector.register(self._wake, selectors.EVENT_READ)
             alive = True
             while alive:
-                for key, _ in selector.select():
+                for key, _ in selector.select(LOOK_EVERY_S if self._overseers else None):
                     if key.fileobj is self._wake:
                         with contextlib.suppress(BlockingIOError):
                             self._wake.recv(4096)
                         self._reap()
                     elif not self._take_order():
                         alive = False
+                self._look()
         self._end_all()
 
     def _take_order(self) -> bool:
@@ -88,6 +96,8 @@ class Warm:
         for fd in fds:
             os.close(fd)
         self._children[pid] = fate
+        if not _is_trusted(order):
+            self._overseers[pid] = Overseer(pid, _folder(order), Limits())
         Control(fate).send("forked", pid=pid)
         return True
 
@@ -107,7 +117,7 @@ class Warm:
             for fd in fds:
                 os.set_inheritable(fd, False)  # what came through a socket is inherited unless told otherwise
             control, *listeners = (socket.socket(fileno=fd) for fd in fds)
-            run_entry(order, control, listeners)
+            run_entry(order, control, listeners, Confinement() if _is_trusted(order) else self._confinement)
             status = 0
         except SystemExit as exit_:
             status = exit_.code if isinstance(exit_.code, int) else 1
@@ -118,6 +128,17 @@ class Warm:
                 sys.stdout.flush()
                 sys.stderr.flush()
             os._exit(status)
+
+    def _look(self) -> None:
+        """Kill who uses more than the limits allow; the reason is told with the end."""
+        if time.monotonic() - self._looked_at < LOOK_EVERY_S:
+            return
+        for pid, overseer in self._overseers.items():
+            excess = overseer.look()
+            if excess is not None:
+                self._excesses.setdefault(pid, excess)
+                sweep.kill_tree(pid)
+        self._looked_at = time.monotonic()
 
     def _reap(self) -> None:
         while True:
@@ -132,6 +153,9 @@ class Warm:
                 continue  # an orphan of a child's, handed to this process
             with contextlib.suppress(OSError):
                 os.killpg(pid, signal.SIGKILL)
+            sweep.kill_orphans(self._children)
+            excess = self._excesses.pop(pid, None)
+            self._overseers.pop(pid, None)
             scale = 2**20 if sys.platform == "darwin" else 2**10
             code = os.waitstatus_to_exitcode(status)
             Control(fate).send(
@@ -140,75 +164,58 @@ class Warm:
                 signal=-code if code < 0 else None,
                 peak_mib=round(usage.ru_maxrss / scale),
                 cpu_s=round(usage.ru_utime + usage.ru_stime, 3),
+                limit=excess.text if excess else None,
             )
             fate.close()
 
     def _end_all(self) -> None:
         """Kill what is left at the end of a run: nothing more is asked of it, and the learner waits."""
         for pid in self._children:
-            with contextlib.suppress(OSError):
-                os.killpg(pid, signal.SIGKILL)
-        _kill_descendants()
+            sweep.kill_tree(pid)
+        sweep.kill_orphans(())
 
 
-def run_entry(order: dict[str, Any], control: socket.socket, listeners: list[socket.socket]) -> None:
-    """Set the process up as the order says and call its entry."""
+def run_entry(
+    order: dict[str, Any], control: socket.socket, listeners: list[socket.socket], confinement: Confinement
+) -> None:
+    """Set the process up as the order says, shut it in and call its entry."""
     spec = order["spec"]
-    _limit_resources()
+    limit_this_process(confinement.most_processes)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     if output := spec.get("output"):
-        fd = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        fd = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o600)
         os.dup2(fd, 1)
         os.dup2(fd, 2)
     os.environ.update(spec.get("env", {}))
+    confinement.enter(_folder(order))
     module, function = order["entry"].split(":")
     getattr(importlib.import_module(module), function)(spec, Control(control), *listeners)
 
 
-def _limit_resources() -> None:
-    try:
-        import resource
-    except ImportError:
-        return
-    for kind, value in (
-        ("RLIMIT_CORE", 0),
-        ("RLIMIT_FSIZE", OUTPUT_LIMIT),
-        ("RLIMIT_AS", MEMORY_LIMIT),
-        ("RLIMIT_CPU", CPU_LIMIT_S),
-    ):
-        with contextlib.suppress(ValueError, OSError):
-            _, hard = resource.getrlimit(getattr(resource, kind))
-            soft = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(getattr(resource, kind), (soft, hard))
+def _is_trusted(order: dict[str, Any]) -> bool:
+    return order["entry"] in TRUSTED or order["spec"].get("app") == "reference"
 
 
-def _become_subreaper() -> None:
-    """Let orphans of the learner's code fall to this process, which ends them (Linux)."""
-    if sys.platform == "linux":
-        import ctypes
-
-        pr_set_child_subreaper = 36  # linux/prctl.h
-        with contextlib.suppress(OSError):
-            ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
-
-
-def _kill_descendants() -> None:
-    import psutil
-
-    for child in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            child.kill()
+def _folder(order: dict[str, Any]) -> Path | None:
+    """The one folder that a child may write to: the one in which its output lies."""
+    output = order["spec"].get("output")
+    return Path(output).parent if output else None
 
 
 def serve_orders(fd: int) -> None:
     """Be the forking process."""
-    _become_subreaper()
+    confinement = Confinement.from_environment(os.environ)
+    os.environ.pop(VARIABLE, None)
+    if confinement.kind != "open":
+        linux.hide_memory()
+    with contextlib.suppress(OSError):
+        linux.adopt_orphans()
     orders = socket.socket(fileno=fd)
     preload()
     gc.collect()
     gc.freeze()
-    Warm(orders).run()
+    Warm(orders, confinement).run()
     os._exit(0)  # without taking a hundred modules apart first
 
 
@@ -223,7 +230,7 @@ def serve_once(port: int, token: str) -> None:
         listeners.append(socket.create_server(("127.0.0.1", 0)))
         Control(control).send("bound", port=listeners[0].getsockname()[1])
     Control(control).send("forked", pid=os.getpid())
-    run_entry(order, control, listeners)
+    run_entry(order, control, listeners, Confinement())
 
 
 if __name__ == "__main__":
