@@ -10,17 +10,20 @@ from graders.curriculum import EXERCISES, LAB, exercise
 from graders.expect import Picture
 from graders.grading import Grading, state_folder
 from graders.reporting.pictures import picture_from
+from graders.running.aside import aside
 from graders.running.launcher import Launcher
 from graders.running.packages import Packages
 from graders.running.service import Service
 from graders.submission import Submission
 from graders.unlocking import Memory
-from graders.verdict import Check, Outcome, State
+from graders.verdict import Check, Outcome, ReportCard, State
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from graders.reporting.terminal import Card
+
+PAGE = "report.html"
 
 
 class Session:
@@ -111,6 +114,20 @@ class Session:
             else:
                 self.say(*self.card.same_reason(check, outcome, same_as))
         self.say(*self.card.summary(card, self.grading.graded, self.grading.left_open))
+        self._keep_page(card)
+
+    def _keep_page(self, card: ReportCard) -> None:
+        """Have the learner's own page written beside the end of the run, which does not wait for it."""
+        folder, outcomes, root = state_folder(LAB), self.grading.outcomes, self.grading.submission.root
+
+        def keep() -> None:
+            from graders.reporting.own_page import keep_run
+
+            keep_run(folder, card, outcomes, root)
+
+        path = folder / PAGE
+        self.say(f"  page  {path.relative_to(LAB) if path.is_relative_to(LAB) else path}")
+        aside(keep)
 
     def _worth_telling(self) -> list[tuple[Check, Outcome, Check | None]]:
         """The failures to explain, each cause in full once; only the first where nothing works yet."""
