@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from graders.measuring.timeline import Answer, Timeline
-from graders.measuring.wire import Connection, Request, connect
+from graders.measuring.wire import MAX_ANSWER_BYTES, Connection, Request, connect
 
 
 class Crowd(Protocol):
@@ -82,18 +82,25 @@ class HttpxCrowd:
             if (early := began + request.at_s - time.monotonic()) > 0:
                 await asyncio.sleep(early)
             sent = time.monotonic() - began
+            asked = {"json": request.json, "headers": dict(request.headers)}
+            body = bytearray()
             try:
-                async with asyncio.timeout_at(began + limit_s):
-                    got = await client.request(
-                        request.method, request.path, json=request.json, headers=dict(request.headers)
-                    )
+                async with (
+                    asyncio.timeout_at(began + limit_s),
+                    client.stream(request.method, request.path, **asked) as got,
+                ):
+                    async for chunk in got.aiter_raw():  # as it came: nothing is unpacked
+                        body += chunk
+                        if len(body) > MAX_ANSWER_BYTES:
+                            why = f"an answer of more than {MAX_ANSWER_BYTES >> 20} MiB"
+                            return Answer(user, request.label, sent, None, None, None, error=why)
             except TimeoutError:
                 return Answer(user, request.label, sent, None, None, None)
             except Exception as error:  # every way a connection can break is the same news
                 why = f"the connection broke ({type(error).__name__})"
                 return Answer(user, request.label, sent, None, None, None, error=why)
             done = time.monotonic() - began
-            return Answer(user, request.label, sent, done, done, got.status_code, got.content, dict(got.headers))
+            return Answer(user, request.label, sent, done, done, got.status_code, bytes(body), dict(got.headers))
 
         pairs = zip(requests, self._clients, strict=False)
         answers = await asyncio.gather(*(one(i, request, client) for i, (request, client) in enumerate(pairs)))

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MAX_ANSWER_BYTES = 4 * 2**20
+USER_AGENT = "Mozilla/5.0"
+"""What half of all programs call themselves: a service has no reason to treat it differently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Request:
     def encoded(self, host: str) -> bytes:
         """The bytes on the wire."""
         body = b"" if self.json is None else json.dumps(self.json).encode()
-        headers = {"host": host, "accept": "*/*", "accept-encoding": "identity", **self.headers}
+        headers = {"host": host, "accept": "*/*", "accept-encoding": "identity", "user-agent": USER_AGENT}
+        headers |= self.headers
         if body or self.method in ("POST", "PUT", "PATCH"):
             headers |= {"content-type": "application/json", "content-length": str(len(body))}
         lines = [
@@ -81,7 +84,14 @@ class Connection(asyncio.Protocol):
         if len(self._received) > MAX_ANSWER_BYTES:
             self._finish(f"an answer of more than {MAX_ANSWER_BYTES >> 20} MiB")
             self.close()
-        elif self._is_whole():
+            return
+        try:
+            is_whole = self._is_whole()
+        except (IndexError, ValueError):
+            self._finish("an answer that is no HTTP")
+            self.close()
+            return
+        if is_whole:
             self.done = now
             self._finish()
 

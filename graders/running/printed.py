@@ -6,17 +6,15 @@ import contextlib
 import re
 from pathlib import Path
 
+from graders.files import read_regular
+
 FRAME = re.compile(r'^[\s|]*File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
 TAIL_BYTES = 64 * 2**10
 
 
 def tail(output: Path, since: int = 0) -> str:
     """The end of what was printed to a file, at most 64 KiB, from a place on."""
-    with contextlib.suppress(OSError), output.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(since, size - TAIL_BYTES))
-        return file.read().decode(errors="replace")
-    return ""
+    return read_regular(output, TAIL_BYTES, since).decode(errors="replace")
 
 
 def traceback_in(text: str, root: Path) -> tuple[str, str | None] | None:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from graders.expect import GraderFaultError, Unmet
+from graders.files import read_regular
 from graders.measuring.timeline import Answer, Blocked, PoolQueue
+from graders.measuring.wire import MAX_ANSWER_BYTES, USER_AGENT
 from graders.running.launcher import Child, Launcher
 from graders.running.troubles import at, ending, start_trouble, traceback_of
 from graders.submission import Submission
@@ -22,7 +24,7 @@ REQUEST_LIMIT_S = 3.0
 NEXT_LIMIT_S = 0.5  # where a route once gave no answer, further requests to it wait no longer than this
 RAISED_LIMIT_S = 0.5
 SYNC_LIMIT_S = 2.0
-MAX_BODY_BYTES = 4 * 2**20
+OUTPUT_TAIL_BYTES = 4096
 
 
 class Service:
@@ -139,11 +141,7 @@ class Service:
 
     def output_tail(self) -> str:
         """The end of what it printed."""
-        with contextlib.suppress(OSError), self.output.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - 4096))
-            return file.read().decode(errors="replace")
-        return ""
+        return read_regular(self.output, OUTPUT_TAIL_BYTES).decode(errors="replace")
 
     @property
     def url(self) -> str:
@@ -192,8 +190,8 @@ class Service:
                 async for chunk in response.aiter_raw():
                     first_byte = first_byte or time.monotonic() - sent
                     received += chunk
-                    if len(received) > MAX_BODY_BYTES:
-                        raise await self.no_answer(label, f"an answer of more than {MAX_BODY_BYTES >> 20} MiB")
+                    if len(received) > MAX_ANSWER_BYTES:
+                        raise await self.no_answer(label, f"an answer of more than {MAX_ANSWER_BYTES >> 20} MiB")
         except TimeoutError:
             raise await self.no_answer(label) from None
         except httpx.HTTPError as error:
@@ -298,6 +296,6 @@ def new_client(url: str) -> Any:
         trust_env=False,
         verify=False,  # nothing is encrypted here, and a client without certificates is made ten times faster
         timeout=None,
-        headers={"accept-encoding": "identity"},
+        headers={"accept-encoding": "identity", "user-agent": USER_AGENT},
         limits=httpx.Limits(max_connections=1),
     )

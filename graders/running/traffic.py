@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from graders.expect import Unmet
+from graders.files import read_regular
 from graders.measuring.ledger import Exchange, Waited, is_credible, latencies
 from graders.measuring.metrics import shape_trouble
 from graders.measuring.request_log import request_lines
@@ -23,6 +24,7 @@ LIMIT_S = 3.0
 SETTLE_S = 1.0
 """A figure may be read a second after the traffic (contract)."""
 LOOK_EVERY_S = 0.05
+MAX_PRINTED_BYTES = 64 * 2**20
 
 METRICS = Ask("GET", "/metrics", "GET /metrics")
 
@@ -159,20 +161,19 @@ class Traffic:
 
     def stdout(self) -> bytes:
         """What the service wrote to standard output since it was started."""
-        path = self._service.output.with_name(STDOUT)
-        return path.read_bytes() if path.exists() else b""
+        return read_regular(self._service.output.with_name(STDOUT), MAX_PRINTED_BYTES)
 
     def stderr(self) -> bytes:
         """What it wrote to standard error."""
-        return self._service.output.read_bytes() if self._service.output.exists() else b""
+        return read_regular(self._service.output, MAX_PRINTED_BYTES)
 
     def counted(self, row: str | None = None) -> list[Exchange]:
         """The requests that the metrics must count, of one row or all."""
         return [e for e in self.exchanges if e.counts and row in (None, e.row)]
 
-    def sandwich(self, row: str | None = None) -> Sandwich:
+    def sandwich(self, row: str | None = None, blur: int = 0) -> Sandwich:
         """What the latencies of a row, or of all, must lie between."""
-        return Sandwich(latencies(self.exchanges, self.counted(row)))
+        return Sandwich(latencies(self.exchanges, self.counted(row)), blur)
 
     def bounds(self, exchange: Exchange) -> Latency:
         """What the latency of one request must lie between."""
