@@ -23,6 +23,9 @@ MARKS = {
     State.NOT_RUN: ("–", "-", "dim"),
     State.INCONCLUSIVE: ("?", "?", "yellow"),
 }
+UNSHOWN = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160), *range(0xD800, 0xE000)), "?")
+"""What a learner's text may hold and no terminal should be sent: control characters and halves of characters."""
+
 WORDS = {State.NOT_RUN: "not run", State.INCONCLUSIVE: "unclear", State.LOCKED: "locked"}
 
 
@@ -49,8 +52,11 @@ class Card:
             legacy_windows=False,
         )
         for line in lines:
-            console.print(line, soft_wrap=True)
-        return out.getvalue()
+            shown = Text(line) if isinstance(line, str) else line.copy()
+            shown.plain = shown.plain.translate(UNSHOWN)
+            console.print(shown, soft_wrap=True)
+        text = out.getvalue()
+        return text.encode("ascii", "backslashreplace").decode() if self.is_plain else text
 
     def mark(self, state: State) -> Text:
         """One character for a state."""
@@ -149,12 +155,22 @@ class Card:
         count = len(result.missing)
         opens = f"; {following.id} opens when none is" if following else ""
         return [
+            *_welcome(result),
             Text(f"{count} {'check is' if count == 1 else 'checks are'} missing in {result.id}{opens}."),
             Text.assemble(("Next: ", "bold"), f"{first.check.id} in {of.edits[0]}"),
             Text(f"  read  {lesson}"),
             Text(f"  stuck uv run lab hint {first.check.id}"),
             Text(f"  run   uv run pytest -k {result.id}   (or leave `uv run lab watch` open)"),
         ]
+
+
+def _welcome(result: ExerciseResult) -> list[Text]:
+    """The first line for somebody whose service starts and of whose exercise nothing is built yet."""
+    outcomes = [r.outcome for r in result.results if r.check.points and not r.check.bonus]
+    if any(o.state is not State.FAILED or o.cause == "start" for o in outcomes):
+        return []
+    name = result.id.replace("exercise", "exercise ")
+    return [Text(f"Welcome to {name}: before the first step every check is red, and nothing is wrong.")]
 
 
 def _points(result: ExerciseResult) -> Text:
