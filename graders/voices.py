@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 from graders.curriculum import LAB
 from graders.expect import Expect, Inconclusive, NotRun, Unmet
+from graders.tame import tame, tame_data
 from graders.verdict import Outcome, State
 
 
@@ -15,7 +17,16 @@ class LockedError(Exception):
 
 
 def outcome_of(error: BaseException | None, notes: Expect, seconds: float) -> Outcome:
-    """What an exception (or none) out of a test function means, with what the test noted on its way."""
+    """What an exception (or none) out of a test function means, with what the test noted on its way.
+
+    What of it comes from the learner's program is tamed: it will be printed, written and shown on a page.
+    """
+    told = _outcome_of(error, notes, seconds)
+    evidence = tame_data(dict(told.evidence))
+    return replace(told, message=tame(told.message), figure=tame(told.figure, 200), evidence=evidence)
+
+
+def _outcome_of(error: BaseException | None, notes: Expect, seconds: float) -> Outcome:
     evidence = dict(notes.evidence)
     for picture in notes.pictures:
         evidence["timeline"] = picture.to_json()
