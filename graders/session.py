@@ -47,6 +47,7 @@ class Session:
         self._new_card = new_card
         self._card: Card | None = None
         self._entered: set[str] = set()
+        self._told: set[str] = set()
 
     @property
     def card(self) -> Card:
@@ -65,7 +66,9 @@ class Session:
             from graders.reporting.reports import write_reports
 
             for trouble in write_reports(self.grading.card(), self._reports):
-                self.say(trouble)
+                if trouble not in self._told:  # reports are written after every check
+                    self._told.add(trouble)
+                    self.say(trouble)
 
     def begin(self, selected: Iterable[Check]) -> list[Check]:
         """Plan the run, print its head, write reports in which nothing is graded yet."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from graders.reporting.pictures import drawn, picture_from
 from graders.verdict import CheckResult, ReportCard, State
 
@@ -42,7 +44,7 @@ def _row(result: CheckResult) -> str:
     bonus = " (bonus)" if check.bonus else ""
     points = f"{result.points} / {check.points}"
     title = _cell(check.title + bonus)
-    return f"| {MARKS[outcome.state]} | `{check.id}` | {title} | {_cell(outcome.figure)} | {points} |"
+    return f"| {MARKS[outcome.state]} | `{check.id}` | {title} | {_code(outcome.figure)} | {points} |"
 
 
 def _details(result: CheckResult) -> list[str]:
@@ -58,3 +60,10 @@ def _details(result: CheckResult) -> list[str]:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+
+
+def _code(text: str) -> str:
+    """What a learner may have chosen, as code inside a table's cell; a bar would end the cell, however escaped."""
+    shown = " ".join(text.replace("|", "¦").split())
+    ticks = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
+    return f"{ticks} {shown} {ticks}" if len(ticks) > 1 else shown and f"`{shown}`"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from graders.files import write_atomically
 from graders.reporting.html import html
@@ -14,7 +16,16 @@ from graders.verdict import ReportCard
 
 def as_json(card: ReportCard) -> str:
     """The `json` report (contract); no NaN, ever."""
-    return json.dumps(card.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_finite(card.to_json()), indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    """The same data with null for every number that JSON does not have."""
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 FORMATS: Mapping[str, Callable[[ReportCard], str]] = {"json": as_json, "markdown": markdown, "html": html}
