@@ -1,4 +1,4 @@
-"""The `lab` command: progress, hints, watch, experiments, solutions, reset. Each command lives in `commands/`."""
+"""The `lab` command: each of its commands lives in `commands/`, and is imported when it is asked for."""
 
 from __future__ import annotations
 
@@ -46,12 +46,43 @@ def hint(
 def watch(
     exercise: Annotated[str | None, typer.Argument(help="An exercise; the current one by default.")] = None,
     poll: Annotated[bool, typer.Option(help="Look for changes instead of being told (WSL, network drives).")] = False,
+    page: Annotated[
+        bool, typer.Option("--page", help="Serve a page that refreshes itself as verdicts arrive.")
+    ] = False,
     submission: SubmissionOption = None,
 ) -> None:
     """Grade the current exercise again at every save."""
     from graders.commands.watch import watch as run
 
-    run(exercise, poll, submission)
+    run(exercise, poll, submission, page)
+
+
+@app.command()
+def history(submission: SubmissionOption = None) -> None:
+    """What your service measured from run to run, and which changes are more than noise."""
+    from graders.commands.history import show_history
+
+    show_history(submission)
+
+
+@app.command()
+def replay(
+    check: Annotated[str | None, typer.Argument(help="Such as five_parallel; else the first that failed.")] = None,
+    url: Annotated[str, typer.Option(help="Where your service runs, on this machine.")] = "http://127.0.0.1:8000",
+    curl: Annotated[bool, typer.Option("--curl", help="Print the requests as curl lines; send nothing.")] = False,
+) -> None:
+    """Send the requests of a failed check again, to a service that you have started."""
+    from graders.commands.replay import replay as run
+
+    run(check, url, curl)
+
+
+@app.command()
+def doctor() -> None:
+    """Look for what keeps the lab from working on this machine, and say what to do about it."""
+    from graders.commands.doctor import examine
+
+    examine()
 
 
 @app.command()

@@ -14,6 +14,7 @@ from graders.running.aside import aside
 from graders.running.launcher import Launcher
 from graders.running.packages import Packages
 from graders.running.service import Service
+from graders.running.taping import Taping
 from graders.submission import Submission
 from graders.unlocking import Memory
 from graders.verdict import Check, Outcome, ReportCard, State
@@ -42,6 +43,7 @@ class Session:
         self.packages = Packages(self.launcher, state_folder(LAB))
         self.packages.start()
         self.grading = Grading(submission, Memory(state_folder(LAB)))
+        self._taping = Taping(state_folder(LAB))
         self._reports = reports
         self._write = write
         self._new_card = new_card
@@ -88,6 +90,7 @@ class Session:
     def record(self, check: Check, outcome: Outcome) -> None:
         """Keep a verdict, print its line, bring the reports up to date."""
         self.grading.record(check, outcome)
+        self._taping.cut(check, outcome)
         self.write_reports()
         if check.exercise not in self._entered:
             self._entered.add(check.exercise)

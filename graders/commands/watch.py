@@ -23,15 +23,21 @@ from rich.text import Text
 from graders.commands.common import card, console, current_exercise, find_exercise, find_submission, grading_of
 from graders.curriculum import LAB, Exercise
 from graders.exact.instant import instant_verdicts
+from graders.grading import state_folder
 from graders.measuring.challenges import IN_EXACT_TIME
 from graders.running.launcher import CAN_FORK, Launcher
 from graders.submission import Submission
 
 PRELOAD = ("pytest", "pytest_asyncio.plugin", "httpx", "anyio._backends._asyncio", "graders.plugin", "graders.session",
-           "graders.reporting.terminal", "graders.running.contest")  # fmt: skip
+           "graders.reporting.terminal", "graders.reporting.reports", "graders.running.contest")  # fmt: skip
 
 
-def watch(name: str | None, poll: bool, folder: Path | None) -> None:
+LIVE_REPORT = "live.json"
+PAGE_PORT = 8642
+"""Where the page is served, if nothing else is there: the same every time, so that an open tab finds it again."""
+
+
+def watch(name: str | None, poll: bool, folder: Path | None, page: bool = False) -> None:
     """Grade, wait for a save, grade again; never moves on to the next exercise by itself."""
     submission = find_submission(folder)
     exercise = find_exercise(name) if name else current_exercise(grading_of(submission), first=1)
@@ -39,8 +45,11 @@ def watch(name: str | None, poll: bool, folder: Path | None) -> None:
     with Launcher() if CAN_FORK else contextlib.nullcontext() as warm:
         for module in PRELOAD:
             importlib.import_module(module)
-        run = Run(submission, exercise, warm)
+        run = Run(submission, exercise, warm, page)
+        server = PageServer(submission) if page else None
         try:
+            if server is not None:
+                out.print(Text(f"The page: {server.url}", "bold"))
             run.start(time.monotonic())
             out.print(Text(f"Watching {submission.root} for {exercise.id}; Ctrl-C stops.", "dim"))
             for changed_at in _saves(submission, poll):
@@ -50,6 +59,28 @@ def watch(name: str | None, poll: bool, folder: Path | None) -> None:
             out.print("\nStopped.")
         finally:
             run.cancel()
+            if server is not None:
+                server.end()
+
+
+class PageServer:
+    """The page that refreshes itself, served by a process of its own (see `reporting.live`)."""
+
+    def __init__(self, submission: Submission) -> None:
+        state = state_folder(LAB)
+        state.mkdir(parents=True, exist_ok=True)
+        (state / LIVE_REPORT).unlink(missing_ok=True)  # of an earlier watch
+        command = [sys.executable, "-P", "-m", "graders.reporting.live", str(state), str(submission.root)]
+        self._process = subprocess.Popen(
+            [*command, str(PAGE_PORT)], cwd=LAB, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        self.url = f"http://127.0.0.1:{self._process.stdout.readline().strip()}/"
+
+    def end(self) -> None:
+        """Stop serving."""
+        self._process.terminate()
+        self._process.wait()
 
 
 def _saves(submission: Submission, poll: bool) -> Iterator[float]:
@@ -70,13 +101,17 @@ def _saves(submission: Submission, poll: bool) -> Iterator[float]:
 class Run:
     """One grading in progress, in a child; a new save ends it."""
 
-    def __init__(self, submission: Submission, exercise: Exercise, warm: Launcher | None) -> None:
+    def __init__(
+        self, submission: Submission, exercise: Exercise, warm: Launcher | None, live_report: bool = False
+    ) -> None:
         self._submission = submission
         self._exercise = exercise
         self._warm = warm
         # pytest wants to rewrite the asserts of its plugins; these are loaded, and have none.
         self._arguments = ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
         self._arguments += ["-k", exercise.id, f"--submission={submission.root}"]
+        if live_report:
+            self._arguments.append(f"--lab-report=json={state_folder(LAB).resolve() / LIVE_REPORT}")
         self._pid: int | None = None
         self._popen: subprocess.Popen[bytes] | None = None
 
