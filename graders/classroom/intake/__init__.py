@@ -1,0 +1,1 @@
+"""From what a teacher has (folders, archives, a platform's export) to one clean folder per submission."""
