@@ -42,7 +42,7 @@ class ZipSource:
                     with self._zip.open(info) as stream:
                         take(index, stream)
                 except UNREADABLE as error:
-                    raise RefusedError(f"is damaged at {info.filename[:100]!a} ({error})") from error
+                    damaged(index, str(error))
 
     def close(self) -> None:
         """Let the file go."""
