@@ -144,17 +144,17 @@ def _failure(engine: Engine, dockerfile: Dockerfile, ran: Ran, log: BuildLog) ->
             f"{engine.name} {engine.version} does not know the syntax that this Dockerfile uses "
             f"({ran.tail(1)[:160]}); a newer one does"
         )
-    if ran.code is not None and NO_NETWORK.search(told):
+    if NO_NETWORK.search(told):
         return Inconclusive(f"the build could not reach the network from here: {NO_NETWORK.findall(told)[0]}")
     where = f" at `{log.last.text[:120]}`" if log.last else ""
-    saw = (
-        f"it was not done after {ran.seconds:.0f} s, and was stopped{where}"
-        if ran.code is None
-        else f"the build ended with exit code {ran.code}{where}:\n" + complaint(told)
-    )
+    if ran.code is None:
+        return Inconclusive(
+            f"the build was not done after {ran.seconds:.0f} s, and was stopped{where}. A slow network does that, or a "
+            f"step that never ends: `{engine.name.lower()} build .` shows which"
+        )
     return Unmet(
         f"built the image with {engine.name}: {engine.name.lower()} build .",
-        saw,
+        f"the build ended with exit code {ran.code}{where}:\n{complaint(told)}",
         "an image",
         _question(told),
         cause="build",
