@@ -8,6 +8,7 @@ from graders.measuring.layers import Layer, Layers
 
 NUMBERS = len("  1234.5 MB  123.4 s")
 LEAST_BAR = 14
+LEAST_NAME = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,8 @@ def layers(picture: Layers, width: int = 84, glyphs: LayerGlyphs = PRETTY) -> li
     """Draw the layers in lines of at most `width` characters, the base first, their sum last."""
     if not picture.layers:
         return ["(no layers)"]
-    longest = max(len(layer.step) for layer in picture.layers)
-    names = min(longest, max(20, width - NUMBERS - LEAST_BAR - 2))
+    longest = max(LEAST_NAME, *(len(layer.step) for layer in picture.layers))
+    names = min(longest, max(LEAST_NAME, width - NUMBERS - LEAST_BAR - 2))
     columns = max(LEAST_BAR, width - NUMBERS - names - 2)
     heaviest = max(layer.bytes for layer in picture.layers) or 1
     lines = []
@@ -36,8 +37,8 @@ def layers(picture: Layers, width: int = 84, glyphs: LayerGlyphs = PRETTY) -> li
         glyph = glyphs.made if layer.is_anew else glyphs.kept
         bar = glyph * max(1, round(columns * layer.bytes / heaviest))
         lines.append(f"{_cut(layer.step, names, glyphs):<{names}}  {bar:<{columns}}{_numbers(layer)}".rstrip())
-    limit = f" of at most {_megabytes(picture.limit_bytes)}" if picture.limit_bytes else ""
-    lines.append(f"{'in all':<{names}}  {'':<{columns}}{_megabytes(picture.total_bytes):>11}{limit}".rstrip())
+    total = f"in all (max {picture.limit_bytes / 10**6:.0f} MB)" if picture.limit_bytes else "in all"
+    lines.append(f"{total:<{names}}  {'':<{columns}}{_megabytes(picture.total_bytes):>11}")
     if any(layer.is_anew is not None for layer in picture.layers):
         lines.append(f"{glyphs.made} made in this build  {glyphs.kept} was there before")
     return lines
