@@ -23,7 +23,6 @@ from graders.running.limits import Limits
 
 Kind = Literal["open", "plain", "user", "namespaces"]
 VARIABLE = "LAB_CONFINE"
-PRIVATE_TMP = "/tmp"
 TMP_OPTIONS = "size=64m,mode=1777"
 FIRST_FREE_FD = 3
 # As they are before gevent, which `warm_locust` imports later, puts its own in their place.
@@ -34,11 +33,15 @@ _WAITPID: Any = os.waitpid
 
 @dataclass(frozen=True, slots=True)
 class Confinement:
-    """How children are confined; `uid` for `user`, `hidden` folders for `namespaces`."""
+    """How children are confined; `uid` for `user`; for `namespaces` the folders that look empty.
+
+    Of these, nobody can write to a `hidden` one, and each child has the `private` ones for itself.
+    """
 
     kind: Kind = "open"
     uid: int = 0
     hidden: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Confinement:
@@ -49,7 +52,7 @@ class Confinement:
         data = json.loads(text)
         if data["kind"] not in get_args(Kind):
             raise ValueError(f"{VARIABLE}: no confinement is called {data['kind']!r}")
-        return cls(data["kind"], int(data["uid"]), tuple(data["hidden"]))
+        return cls(data["kind"], int(data["uid"]), tuple(data["hidden"]), tuple(data["private"]))
 
     def to_environment(self) -> dict[str, str]:
         """The variable that asks for it."""
@@ -117,7 +120,7 @@ class Confinement:
         """Make what must not be seen or touched disappear; needs the capabilities of the new user namespace."""
         linux.mount("none", "/", None, linux.RECURSIVE | linux.PRIVATE)
         own = os.open(folder, os.O_PATH | os.O_DIRECTORY) if folder is not None else -1
-        for place in (PRIVATE_TMP, "/dev/shm"):
+        for place in self.private:
             linux.mount("tmpfs", place, "tmpfs", linux.NO_SUID | linux.NO_DEV, TMP_OPTIONS)
         if folder is not None:
             folder.mkdir(parents=True)

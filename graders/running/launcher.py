@@ -18,7 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from graders.running.confine import VARIABLE
+from graders.expect import GraderFaultError
+from graders.running.confine import VARIABLE, Confinement
 
 WARM = Path(__file__).with_name("warm.py")
 CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds")
@@ -142,6 +143,10 @@ class Child:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s), self._news:
                 await self._news.wait_for(lambda: found() is not None or self.is_over)
+        if refused := self.last("unconfined"):
+            raise GraderFaultError(
+                f"the learner's code was not started, because it could not be shut in: {refused['why']}"
+            )
         return found()
 
     async def ask(self, command: str, answer: str, timeout_s: float, **data: Any) -> dict[str, Any] | None:
@@ -197,6 +202,8 @@ class Launcher:
         if self is Launcher._lent:
             return
         self.scratch = Path(tempfile.mkdtemp(prefix="inference-lab-")).resolve()
+        if Confinement.from_environment(os.environ).kind == "user":
+            self.scratch.chmod(0o711)  # the learner's processes must reach their own folders below
         self._fork = fork
         self._once: list[subprocess.Popen[bytes]] = []
         if fork:

@@ -67,18 +67,29 @@ def kill_tree(pid: int) -> None:
 
 
 def kill_orphans(known: Collection[int]) -> int:
-    """Kill every child of this process, with its tree, that is not among the known ones; return how many it were."""
+    """Kill every child of this process, with its tree, that is not among the known ones; return how many lived."""
     ended: set[int] = set()
+    lived = 0
     for _ in range(ROUNDS):
-        orphans = [pid for pid in children(os.getpid()) if pid not in known]
-        fresh = [pid for pid in orphans if pid not in ended]
+        fresh = [pid for pid in children(os.getpid()) if pid not in known and pid not in ended]
         for pid in fresh:
+            lived += not is_zombie(pid)
             kill_tree(pid)
         ended.update(fresh)
         reap(fresh)
         if not fresh:
             break
-    return len(ended)
+    return lived
+
+
+def is_zombie(pid: int) -> bool:
+    """Whether a process has ended and only waits for somebody to ask how."""
+    try:
+        return (
+            Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0] == "Z"
+        )
+    except (OSError, IndexError):
+        return False
 
 
 def reap(pids: Collection[int]) -> None:

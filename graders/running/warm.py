@@ -188,7 +188,11 @@ def run_entry(
         os.dup2(fd, 1)
         os.dup2(fd, 2)
     os.environ.update(spec.get("env", {}))
-    confinement.enter(_folder(order))
+    try:
+        confinement.enter(_folder(order))
+    except OSError as error:
+        Control(control).send("unconfined", why=str(error))
+        raise
     module, function = order["entry"].split(":")
     getattr(importlib.import_module(module), function)(spec, Control(control), *listeners)
 
