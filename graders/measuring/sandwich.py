@@ -79,10 +79,15 @@ class Rejection:
 
 
 class Sandwich:
-    """The sorted bounds of a sample of latencies; at least one."""
+    """The sorted bounds of a sample of latencies; at least one.
 
-    def __init__(self, latencies: Iterable[Latency]) -> None:
+    With a blur, quantiles may lie so many ranks further off: for traffic in which neighbouring ranks lie too close
+    together to tell a wrong definition from noise.
+    """
+
+    def __init__(self, latencies: Iterable[Latency], blur: int = 0) -> None:
         self.latencies = tuple(latencies)
+        self._blur = blur
         self._low = sorted(latency.low_ms for latency in self.latencies)
         self._high = sorted(latency.high_ms for latency in self.latencies)
 
@@ -94,7 +99,10 @@ class Sandwich:
         """Where each figure must lie."""
         count = len(self)
         mean = Interval(math.fsum(self._low) / count, math.fsum(self._high) / count)
-        quantiles = {name: self.between(*ranks(count, percent)) for name, percent in PERCENTS.items()}
+        quantiles = {}
+        for name, percent in PERCENTS.items():
+            first, last = ranks(count, percent)
+            quantiles[name] = self.between(max(1, first - self._blur), min(count, last + self._blur))
         return {"min_ms": self.between(1, 1), "max_ms": self.between(count, count), "avg_ms": mean, **quantiles}
 
     def between(self, first: int, last: int) -> Interval:

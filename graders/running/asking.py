@@ -44,6 +44,11 @@ def delay(delay_ms: float = 0.0) -> Ask:
     return Ask("GET", "/_lab/delay", "GET /_lab/delay", delay_ms)
 
 
+def pause(delay_ms: float = 0.0) -> Ask:
+    """The same on a second path, with a row of its own."""
+    return Ask("GET", "/_lab/pause", "GET /_lab/pause", delay_ms)
+
+
 def item(name: object, delay_ms: float = 0.0) -> Ask:
     """The same on a path of its own, from one template."""
     return Ask("GET", f"/_lab/items/{name}", "GET /_lab/items/{id}", delay_ms)

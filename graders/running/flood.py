@@ -1,7 +1,8 @@
 """In the child process: 50,000 requests through the learner's application, without a socket between.
 
 They are calls of the ASGI application as uvicorn makes them, from the first middleware to the last. Three phases tell
-which requests a window still knows: quick ones first, then some slow ones, then the latest, whose delay is known.
+which requests a window still knows: quick ones first, then some slow ones, then the latest, whose delay is known. Where
+the latest were held up so much that they could be taken for the slow ones, both are repeated.
 Memory is weighed on the way (see `weigh`). What is written meanwhile to standard output and error goes nowhere: it
 would be tens of megabytes.
 """
@@ -26,10 +27,10 @@ TRIAL, FIRST, SLOW, LATEST = 2_000, 34_000, 3_000, 11_000
 LATEST_S = 0.008
 LATEST_AT_ONCE = 100
 SLOW_S = 0.25
-SLOWER = 4  # than the slowest of the trial: on a busy machine everything takes long
-REQUESTS = TRIAL + FIRST + SLOW + LATEST
-SURELY_ABOVE = {"p50_ms": 497, "p95_ms": 47, "p99_ms": 7}
-"""How many samples of any window of 1,000 or more lie above the figure, by any definition, one stranger aside."""
+SLOWER = 4  # than the slowest of those that were not meant to be slow: on a busy machine everything takes long
+ATTEMPTS = 3
+SURELY_ABOVE = 7
+"""So many samples of any window of 1,000 or more lie above its p99, by any definition, one stranger aside."""
 WEIGHED_AFTER = (200, 1_000, 20_000)
 YIELD_EVERY = 50
 DELAY_KEY = "lab.delay_s"
@@ -59,7 +60,7 @@ async def begin(request: Request) -> dict[str, int]:
     global _flooded
     call = _caller(sys.modules["app.main"].app, request.scope)
     _flooded = asyncio.get_running_loop().create_task(_run(call), context=contextvars.Context())
-    return {"requests": REQUESTS}
+    return {"requests": TRIAL + FIRST + SLOW + LATEST}
 
 
 async def finished() -> dict[str, Any]:
@@ -85,16 +86,21 @@ async def _flood(call: Call) -> dict[str, Any]:
         await call(0)
         if done % YIELD_EVERY == 0:
             await asyncio.sleep(0)
-    slow_s = max(SLOW_S, SLOWER * max(await _crowd(call, TRIAL)))
-    await asyncio.gather(*(call(slow_s) for _ in range(SLOW)))
-    latest_s = sorted(await _crowd(call, LATEST), reverse=True)
-    scales.weigh(REQUESTS)
+    requests, most_s = FIRST + TRIAL, max(await _crowd(call, TRIAL))
+    for _ in range(ATTEMPTS):
+        slow_s = max(SLOW_S, SLOWER * most_s)
+        await asyncio.gather(*(call(slow_s) for _ in range(SLOW)))
+        latest_s = sorted(await _crowd(call, LATEST), reverse=True)
+        requests, most_s = requests + SLOW + LATEST, latest_s[0]
+        if latest_s[SURELY_ABOVE] < slow_s:
+            break
+    scales.weigh(requests)
     grows = Growth.of(scales.weights, full_after=WEIGHED_AFTER[-1]).is_unbounded
     return {
-        "requests": REQUESTS,
+        "requests": requests,
         "slow_least_ms": 1000 * slow_s,
         "latest_least_ms": 1000 * LATEST_S,
-        "latest_most_ms": {name: 1000 * latest_s[above] for name, above in SURELY_ABOVE.items()},
+        "latest_most_ms": 1000 * latest_s[SURELY_ABOVE],
         "weights": scales.weights,
         "largest": scales.largest() if grows else "",
     }

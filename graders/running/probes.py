@@ -42,6 +42,7 @@ def install(app: FastAPI) -> None:
     known = list(app.router.routes)
     for method, path, handler in (
         ("GET", "/_lab/delay", delay),
+        ("GET", "/_lab/pause", delay),
         ("GET", "/_lab/items/{id}", item),
         ("GET", "/_lab/error", error),
         ("GET", "/_lab/refuse", refuse),
