@@ -1,6 +1,7 @@
 """Exercise 5: containers. What the files promise, always; what only a real engine shows, where there is one."""
 
 import json
+from dataclasses import dataclass
 
 import pytest
 import test_exercise1 as exercise1
@@ -9,6 +10,7 @@ from graders.curriculum import check
 from graders.expect import Expect, Unmet
 from graders.measuring.parity import Parity
 from graders.measuring.stopwatch import stopwatch
+from graders.measuring.timeline import Answer
 from graders.running.containers.bench import Bench
 from graders.running.containers.context import hidden
 from graders.running.containers.files import Files
@@ -20,7 +22,10 @@ from graders.running.contest import Contest
 
 GRACE_S = 10.0
 SHUTS_DOWN_S = 3.0  # how long to look for the first sign of a shutdown before the request in flight goes on
+HEALTHY_S = 20.0
 FROZEN_S = 4.0  # how long a health check is waited for while nothing answers it; an engine would call it failed
+NO_PROGRAM = (126, 127)  # exit codes of a shell, and of an engine, that could not run a command at all
+ATTEMPTS = 3
 MAX_IMAGE_BYTES = 350 * 10**6
 MIB = 2**20
 
@@ -381,8 +386,11 @@ async def test_becomes_healthy(bench, files, expect):
         wanted="a health check",
         look_at="HEALTHCHECK, or healthcheck in the compose file",
     )
-    with stopwatch() as asked:
-        healthy = await container.exec(*command, limit_s=FROZEN_S)
+    for _ in range(ATTEMPTS):  # a busy machine may let a check of a second or two run out of time
+        with stopwatch() as asked:
+            healthy = await container.exec(*command, limit_s=HEALTHY_S)
+        if healthy.is_ok or healthy.code in NO_PROGRAM:
+            break
     expect(
         healthy.is_ok,
         did=did,
@@ -422,32 +430,49 @@ def _health_command(test):
 async def test_stops_gracefully(bench, parity, expect):
     """A stop lets the request in flight finish, and ends within 10 seconds."""
     await bench.container()  # one that does not come up is told once
-    container = await bench.start("stopped")
-    late = await LateRequest.begin(container, "/predict", json.dumps({"feature_1": 1.5, "feature_2": 2.5}).encode())
-
-    with stopwatch() as stop:
-        await container.signal()
-        await container.refuses(SHUTS_DOWN_S)
-        answer = await late.finish(GRACE_S)
-        ended = await container.ended_within(GRACE_S - stop.s)
+    for attempt in range(1, ATTEMPTS):
+        stopped = await _stop_with_a_request_in_flight(bench, f"stopped-{attempt}")
+        if stopped.ended or not stopped.took_notice:
+            break  # a shutdown that had begun and was not over in time is tried again: the machine may be busy
 
     did = "sent a prediction but for its last byte, asked the container to stop, sent the last byte"
     expect(
-        answer.status == 200,
+        stopped.answer.status == 200,
         did=did,
-        saw=f"the prediction was answered {answer.status}" if answer.status else f"no answer: {answer.error}",
+        saw=f"answered {stopped.answer.status}" if stopped.answer.status else f"no answer: {stopped.answer.error}",
         wanted="200: what is in flight is finished before the process ends",
         look_at="what happens between the signal and the end of the process?",
     )
     expect(
-        ended,
+        stopped.ended,
         did=did,
         saw=f"{GRACE_S:.0f} s later the container still ran; an engine kills it then (exit code 137)",
         wanted=f"it ends by itself within {GRACE_S:.0f} s",
         look_at="which process in the container gets the signal, and does it hand it on?",
     )
-    parity.note("stop", None, stop.s)
-    expect.show(f"{stop.s:.1f} s", parity)
+    parity.note("stop", None, stopped.took_s)
+    expect.show(f"{stopped.took_s:.1f} s", parity)
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """What became of a stop: the answer in flight, whether no new connection was taken, whether it ended, how soon."""
+
+    answer: Answer
+    took_notice: bool
+    ended: bool
+    took_s: float
+
+
+async def _stop_with_a_request_in_flight(bench, name):
+    container = await bench.start(name)
+    late = await LateRequest.begin(container, "/predict", json.dumps({"feature_1": 1.5, "feature_2": 2.5}).encode())
+    with stopwatch() as stop:
+        await container.signal()
+        took_notice = await container.refuses(SHUTS_DOWN_S)
+        answer = await late.finish(GRACE_S)
+        ended = await container.ended_within(max(0.0, GRACE_S - stop.s))
+    return Stopped(answer, took_notice, ended, stop.s)
 
 
 INSTALLED = (
