@@ -245,6 +245,8 @@ class Launcher:
             token = secrets.token_hex(16)
             popen = self._python("--once", str(server.getsockname()[1]), token)
             self._once.append(popen)
+            if listener is not None:
+                listener.close()
             return Child.once(popen, server, token, order)
         ours, theirs = socket.socketpair()
         fate, their_fate = socket.socketpair()
@@ -254,9 +256,12 @@ class Launcher:
                 socket.send_fds(self._orders, [len(order).to_bytes(4, "big")], fds)
                 self._orders.sendall(order)
             except OSError as error:
+                ours.close()
+                fate.close()
                 raise ChildProcessError(f"the lab's own helper process has ended: {error}") from error
-        if listener is not None:
-            listener.close()
+            finally:
+                if listener is not None:
+                    listener.close()
         return Child(ours, fate)
 
     def begin_close(self) -> None:

@@ -227,7 +227,7 @@ def serve_once(port: int, token: str) -> None:
     """Be the child: where a process cannot be forked, each start pays for its imports."""
     control = socket.create_connection(("127.0.0.1", port))
     control.sendall(token.encode() + b"\n")
-    with control.makefile("rb") as lines:
+    with control.makefile("rb", buffering=0) as lines:  # what comes after the order is not for this reader
         order = json.loads(lines.readline())
     listeners = []
     if order["spec"].get("listen"):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,11 +96,17 @@ def overlay(differences: Path, into: Path) -> None:
             shutil.copyfile(path, into / relative)
 
 
-def grade(submission: Path, *arguments: str, scratch: Path, env: Mapping[str, str] | None = None) -> Graded:
+def grade(
+    submission: Path,
+    *arguments: str,
+    scratch: Path,
+    env: Mapping[str, str] | None = None,
+    program: Sequence[str] = ("-P", "-m", "pytest"),
+) -> Graded:
     """Run the graded suite as a learner would, in a process of its own, with a memory of its own."""
     report = scratch / "report.json"
     scratch.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-P", "-m", "pytest", *arguments]
+    command = [sys.executable, *program, *arguments]
     command += [f"--submission={submission}", f"--lab-report=json={report}"]
     began = time.monotonic()
     run = subprocess.run(
