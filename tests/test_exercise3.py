@@ -10,10 +10,9 @@ from graders.expect import Inconclusive, Unmet
 from graders.measuring.breaking_cases import random_cases, telling_cases
 from graders.measuring.load_test import LoadPicture, report_trouble
 from graders.measuring.mix import Mix, is_prediction, share_by_weights
-from graders.measuring.objective import P95_OBJECTIVE_MS
 from graders.measuring.schedule import APART, UNLIMITED, dips, leaps
-from graders.running.loads import FAULTS, LATE_MS, LEAST_REQUESTS, TICK_EVERY_S, Loads
-from graders.running.locust_troubles import ended_early, raised_instead, tick_trouble
+from graders.running.loads import FAULTS, LEAST_REQUESTS, TICK_EVERY_S, Loads, is_excused
+from graders.running.locust_troubles import raised_instead, tick_trouble
 from graders.running.troubles import traceback_of
 
 FIRST_USERS = 10
@@ -39,7 +38,7 @@ async def test_runs_headless(loads, expect):
     run = await loads.healthy()
 
     did = "ran `locust --headless` on locustfile.py against a healthy service"
-    if trouble := ended_early(did, run):
+    if trouble := await loads.trouble(did, run):
         raise trouble
     expect.show(f"{len(run.events)} sent", requests=len(run.events), served=len(run.record))
     expect(
@@ -50,9 +49,7 @@ async def test_runs_headless(loads, expect):
         wanted=f"at least {LEAST_REQUESTS} requests, all of them to the host that Locust was given",
         look_at="class InferenceUser: which tasks has it, and where do they send their requests?",
     )
-    failures = [event for event in run.events if event.failed]
-    if failures and all(event.latency_ms > LATE_MS for event in failures):
-        raise Inconclusive("this machine is too busy to tell: a healthy service's answers came late in every attempt")
+    failures = [event for event in run.events if event.failed and not is_excused(event)]
     reasons = Counter(f"{event.method} {event.path}: {event.why}" for event in failures)
     expect(
         not failures,
@@ -62,6 +59,8 @@ async def test_runs_headless(loads, expect):
         wanted="no failure: every answer was right, and came within 250 ms",
         look_at="what does your check ask of an answer that a right one does not have?",
     )
+    if sum(not is_excused(event) for event in run.events) < LEAST_REQUESTS:
+        raise Inconclusive("this machine is too busy to tell: most answers of a healthy service came late")
     expect(
         run.users["waits"] * 10 >= len(run.events),
         did=did,
@@ -76,7 +75,7 @@ async def test_mixes_endpoints(loads, expect):
     """Users ask for predictions and for health, and most of their requests are predictions."""
     run = await loads.healthy()
     did = "counted what arrived at a healthy service"
-    if trouble := ended_early(did, run):
+    if trouble := await loads.trouble(did, run):
         raise trouble
     seen = Counter((served.method, served.path) for served in run.record)
     for method, path in (("POST", "/predict"), ("GET", "/health")):
@@ -120,34 +119,28 @@ async def test_notices_wrong_answers(loads, expect):
     for kind, answers in FAULTS.items():
         run = await loads.broken(kind)
         did = f"ran it against a service that answers POST /predict with {answers}"
-        if trouble := ended_early(did, run):
+        if trouble := await loads.trouble(did, run):
             raise trouble
-        given = sum(served.fault for served in run.record)
+        faults = {served.answer for served in run.record if served.fault}
         expect(
-            given >= LEAST_WRONG,
+            len(faults) >= LEAST_WRONG,
             did=did,
-            saw=f"only {given} of its answers reached your users{raised_instead(run)}",
+            saw=f"only {len(faults)} of its answers reached your users{raised_instead(run)}",
             wanted=f"at least {LEAST_WRONG} predictions asked for, so that there is something to notice",
             look_at="class InferenceUser: which of its tasks send POST /predict?",
         )
-        wrong = [event for event in run.events if is_wrong(event, kind)]
+        wrong = [event for event in run.events if event.answer in faults]
         noticed = sum(event.failed for event in wrong)
-        counts[kind] = f"{noticed} of {given}"
+        counts[kind] = f"{noticed} of {len(faults)}"
         expect(
             noticed >= LEAST_WRONG and noticed == len(wrong),
             did=did,
-            saw=f"{given} wrong answers were given; Locust reported {len(wrong)} of them, {noticed} as failures"
+            saw=f"{len(faults)} wrong answers were given; Locust reported {len(wrong)} of them, {noticed} as failures"
             + raised_instead(run),
             wanted="each of them reported as a failed request",
             look_at=look_at.get(kind, "a status of 200 says nothing about the body: what does your check read?"),
         )
     expect.show(f"{len(counts)} faults", noticed=counts)
-
-
-def is_wrong(event, kind):
-    if not is_prediction(event.method, event.path) or event.status == 422:
-        return False
-    return kind != "SlowTail" or event.latency_ms > P95_OBJECTIVE_MS
 
 
 @check(points=3)
@@ -208,10 +201,18 @@ async def test_steps_up(loads, expect):
     )
     seldom = (await loads.rehearsal(TICK_EVERY_S[1])).schedule
     require(
-        [step.users for step in seldom.steps] == [step.users for step in schedule.steps],
-        f"asked once a second, as Locust does, it gives others: {seldom.described()}",
+        is_same_plan(seldom, schedule),
+        f"asked once a second, as Locust does, it gives other steps: {seldom.described(with_times=True)}",
         "steps that follow the run time, and not the number of calls",
         "StepLoad.tick(): what does it count?",
+    )
+
+
+def is_same_plan(seldom, schedule):
+    """Whether a shape that is asked less often has the same steps, each found at most one question later."""
+    pairs = list(zip(seldom.steps, schedule.steps, strict=False))
+    return len(seldom.steps) == len(schedule.steps) and all(
+        late.users == step.users and late.start_s - step.start_s <= TICK_EVERY_S[1] for late, step in pairs
     )
 
 
@@ -272,7 +273,7 @@ async def test_breaking_point_found(loads, expect):
     for which in (0, 1):
         breaking = await loads.breaking(which)
         tests.append(breaking.test)
-        reported.append(judge_report(breaking, expect))
+        reported.append(await judge_report(loads, breaking, expect))
     apart = abs(min(tests[0].named) - min(tests[1].named))
     if apart < APART and any(test.is_disturbed for test in tests):
         raise Inconclusive("this machine is too busy to tell: it held up the load test in every attempt")
@@ -294,12 +295,12 @@ async def test_breaking_point_found(loads, expect):
     expect.show(" and ".join("none" if users is None else f"{users:g}" for users in reported), seed=loads.seed)
 
 
-def judge_report(breaking, expect):
+async def judge_report(loads, breaking, expect):
     """The users that a report names, if it names the step at which the service broke, or a neighbour."""
     run, test = breaking.run, breaking.test
     holds = "any number of" if test.capacity == UNLIMITED else test.capacity
     did = f"ran it, on a faster clock, against a service that can hold {holds} users, and read the file LOAD_REPORT"
-    if trouble := ended_early(did, run):
+    if trouble := await loads.trouble(did, run):
         raise trouble
     expect(
         run.is_over,
@@ -319,12 +320,14 @@ def judge_report(breaking, expect):
     users = test.report["breaking_point_users"]
     picture = LoadPicture(tuple(test.recorded), users, test.breaking_users)
     expect.show(picture=picture, capacity=test.capacity, reported_steps=test.report["steps"][:20])
-    if not test.fits_report and test.is_disturbed:
+    expect.evidence.setdefault("attempts", []).append(breaking.attempts)
+    if not test.fits_report and test.is_disturbed and run.users["waits"]:
         raise Inconclusive("this machine is too busy to tell: it held up the load test in every attempt")
     expect(
         test.fits_report,
         did=did,
-        saw=f"your report names {named(users)}; by the service's own record it is {named(test.breaking_users)}",
+        saw=f"your report names {named(users)}; by the service's own record it is {named(test.breaking_users)}"
+        + ("" if run.users["waits"] else "\nyour users never wait, and Locust itself may have been at its limit"),
         wanted="that step, or a direct neighbour of it",
         look_at="which requests count for which step, and what is a step's p95?",
     )

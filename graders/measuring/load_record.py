@@ -11,7 +11,10 @@ from graders.measuring.objective import P95_OBJECTIVE_MS, LoadStep, breaking_ind
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """One raw request event of Locust's: moments on the machine's monotonic clock, in seconds."""
+    """One raw request event of Locust's: moments on the machine's monotonic clock, in seconds.
+
+    `answer` is the number that the service gave its answer, `None` where it has none.
+    """
 
     ended_s: float
     latency_ms: float
@@ -20,6 +23,7 @@ class Reported:
     status: int | None
     failed: bool
     why: str
+    answer: int | None = None
 
     @property
     def began_s(self) -> float:
@@ -29,7 +33,7 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One request as the service saw it; `fault` where it was answered wrongly on purpose."""
+    """One request as the service saw it; `fault` where it was answered wrongly on purpose, `answer` its number."""
 
     began_s: float
     ended_s: float
@@ -37,6 +41,7 @@ class Served:
     path: str
     status: int
     fault: bool
+    answer: int = 0
 
     @property
     def latency_ms(self) -> float:

@@ -38,9 +38,9 @@ class Schedule:
         """From each moment at which the number of users changed; a start with no users at all is left out."""
         while changes and changes[0][1] == 0:
             changes = changes[1:]
-        until = [at for at, _ in changes[1:]] + [watched_s if end_s is None else end_s]
-        steps = (Step(users, at, after - at) for (at, users), after in zip(changes, until, strict=True))
-        return cls(tuple(steps), end_s, watched_s)
+        until = watched_s if end_s is None else end_s
+        steps = tuple(Step(users, at, after - at) for (at, users), (after, _) in pairwise([*changes, (until, 0)]))
+        return cls(steps, end_s, watched_s)
 
     @property
     def rising(self) -> tuple[Step, ...]:
@@ -65,9 +65,9 @@ class Schedule:
         """How long a run takes on the compressed clock, in real seconds."""
         return (self.watched_s if self.end_s is None else self.end_s) / self.factor
 
-    def described(self) -> str:
-        """The numbers of users in order: 10, 20, 40."""
-        shown = [str(step.users) for step in self.steps]
+    def described(self, with_times: bool = False) -> str:
+        """The numbers of users in order: 10, 20, 40, or with the run times at which they begin."""
+        shown = [f"{s.users} at {s.start_s:.0f} s" if with_times else str(s.users) for s in self.steps]
         return ", ".join(shown if len(shown) <= 16 else [*shown[:12], "...", *shown[-3:]]) or "nothing"
 
 
@@ -81,26 +81,26 @@ def leaps(steps: Sequence[Step]) -> Iterator[tuple[Step, Step]]:
     return ((before, after) for before, after in pairwise(steps) if after.users > 2 * before.users)
 
 
-def two_capacities(users: Sequence[int], falls: bool, random_: random.Random) -> tuple[int, int]:
-    """Draw two capacities, in users, whose breaking points lie at least three steps apart on these rising steps.
+def two_places(steps: int, falls: bool, random_: random.Random) -> tuple[int, int]:
+    """Draw the last steps, as indexes, that a weaker and a stronger service hold: at least three steps apart.
 
-    The higher one leaves two steps beyond it where there are enough, so that no single miss at the very end decides
-    (it would be a blip if the shape falls afterwards); else it leaves one, else none. On fewer than four steps the
-    lower one is below the first step.
+    The stronger one leaves two steps beyond it where there are enough, so that no single miss at the very end decides
+    (it would be a blip if the shape falls afterwards); else it leaves one, else none. The weaker one holds one step or
+    two: the fewer users there are, the less a busy machine disturbs. On fewer than four steps it does not hold even
+    the first.
     """
-    last = len(users) - 1
+    last = steps - 1
     if last - 2 >= APART:
         high = random_.randint(APART, last - 2)
     elif last - 1 >= APART and not falls:
         high = last - 1
     else:
         high = last
-    low = random_.randint(0, high - APART) if high >= APART else -1
-    return _capacity_at(users, low, random_), _capacity_at(users, high, random_)
+    return (min(random_.randint(0, 1), high - APART) if high >= APART else -1), high
 
 
-def _capacity_at(users: Sequence[int], index: int, random_: random.Random) -> int:
-    """A number of users that step `index` does not exceed and the next one does."""
+def capacity_at(users: Sequence[int], index: int, random_: random.Random) -> int:
+    """Draw a number of users that step `index` does not exceed and the next one does."""
     if index + 1 >= len(users):
         return UNLIMITED
     return random_.randint(users[index] if index >= 0 else 0, users[index + 1] - 1)

@@ -14,12 +14,12 @@ from graders.measuring.load_test import LoadTest
 from graders.measuring.schedule import SHORTEST_STEP_S, UNLIMITED
 from graders.running.launcher import Launcher
 from graders.running.locust_process import LocustLauncher, LocustProcess
-from graders.running.locust_troubles import last_exception
+from graders.running.locust_troubles import crash, last_exception
 from graders.running.zoo_service import ZooService
 from graders.submission import Submission
 
 FIRST_REQUEST_LIMIT_S = 10.0
-LAST_WORDS_S = 1.5
+ERRORS_TO_GIVE_UP = 3
 MAX_REPORT_BYTES = 4 * 2**20
 
 
@@ -27,9 +27,9 @@ MAX_REPORT_BYTES = 4 * 2**20
 class LoadRun:
     """A run that is over: Locust's raw events, the service's record, and how it ended.
 
-    `is_over` says that it ended by itself, `where` is the line in which it hung, `raised` the first exception that a
-    task let through, `left` and `tick_raised` what ended it early, `printed` the last exception in its output; `users`
-    sums up what the users did, `weights` are those of their tasks.
+    `is_over` says that it ended by itself; `where` is the line in which it hung; `raised` is the first exception that
+    a task let through; `left` is what ended the program early; `printed` is the last exception in its output, and
+    `crashed` the signal that ended it; `users` sums up what the users did, and `weights` are those of their tasks.
     """
 
     events: tuple[Reported, ...]
@@ -39,8 +39,8 @@ class LoadRun:
     where: dict[str, Any] | None
     raised: dict[str, Any] | None
     left: dict[str, Any] | None
-    tick_raised: dict[str, Any] | None
     printed: str
+    crashed: str
     users: dict[str, Any]
     weights: dict[str, int] | None
     report: Any
@@ -78,10 +78,12 @@ async def run_load(
         process.start(service.url, factor=factor)
         await process.loaded()
         began = time.monotonic()
-        hears = await process.until(lambda: bool(process.told("requests")), FIRST_REQUEST_LIMIT_S)
-        in_time = hears and await process.until(lambda: is_enough(process, service), limit_s)
+        has_begun = await process.until(lambda: bool(process.rows) or _only_raises(process), FIRST_REQUEST_LIMIT_S)
+        in_time = has_begun and await process.until(
+            lambda: _only_raises(process) or is_enough(process, service), limit_s
+        )
         seconds = time.monotonic() - began
-        where = None if in_time else process.where()
+        where = None if in_time else await process.where()
         is_over = process.is_over
         await process.end()
         report, trouble = _read_report(process) if is_over else (None, "the run was ended")
@@ -95,8 +97,8 @@ async def run_load(
             where=where,
             raised=process.raised(),
             left=next(iter(process.told("left")), None),
-            tick_raised=next(iter(process.told("tick_raised")), None),
             printed=last_exception(process.output, process.root),
+            crashed=crash(process.child.last("exited")) if process.child and is_over else "",
             users=users[-1] if users else {},
             weights=tasks[-1]["weights"] if tasks else None,
             report=report,
@@ -106,6 +108,11 @@ async def run_load(
     finally:
         await process.end()
         await service.end()
+
+
+def _only_raises(process: LocustProcess) -> bool:
+    """Whether the users' tasks raise exceptions and no request ever comes out of them."""
+    return not process.rows and len(process.told("raised")) >= ERRORS_TO_GIVE_UP
 
 
 def _read_report(process: LocustProcess) -> tuple[Any, str]:

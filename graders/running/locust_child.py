@@ -7,7 +7,6 @@ events; its clock for load shapes may run faster.
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import os
 import sys
 from pathlib import Path
@@ -22,12 +21,12 @@ from graders.running.culprit import LearnersCode
 from graders.running.locust_arithmetic import answer_cases
 from graders.running.locust_rehearsal import rehearse
 from graders.running.locust_watch import Watch
+from graders.running.locust_where import start_answering
 
 if TYPE_CHECKING:
     from graders.running.control import Control
 
 LAB = Path(__file__).resolve().parents[2]
-STACK_EVERY_S = 1.5  # where the process stands, for whoever finds it hanging later
 MODULE = "locustfile"  # the name that Locust gives to locustfile.py
 LOCUST: Any = locust.main
 EVENTS: Any = locust.events
@@ -41,8 +40,7 @@ def main(spec: dict[str, Any], control: Control) -> None:
     """
     gevent.reinit()
     code = LearnersCode(Path(spec["root"]))
-    stacks = Path(spec["stacks"]).open("w", encoding="utf-8")  # noqa: SIM115 - open for as long as the process lives
-    faulthandler.dump_traceback_later(STACK_EVERY_S, repeat=True, file=stacks)
+    start_answering(control, code)
     _enter(spec)
     _tell_how_loading_went(control, code)
     if spec["job"] == "run":

@@ -11,11 +11,12 @@ from typing import Any
 
 from graders.measuring.load_record import Reported
 from graders.running.launcher import CAN_FORK, Child, Launcher, clean_environment
-from graders.running.locust_troubles import load_trouble, missing_file, no_user_class, where_it_stands
+from graders.running.locust_troubles import load_trouble, missing_file, no_user_class
 from graders.submission import Submission
 
 WARM_LOCUST = Path(__file__).with_name("warm_locust.py")
 LOAD_LIMIT_S = 8.0
+WHERE_LIMIT_S = 2.0
 USERS_WITHOUT_SHAPE = 20
 SECONDS_WITHOUT_SHAPE = 20
 LOOK_EVERY_S = 0.1
@@ -69,7 +70,6 @@ class LocustProcess:
                 *("-u", str(USERS_WITHOUT_SHAPE), "-r", str(USERS_WITHOUT_SHAPE), "-t", f"{SECONDS_WITHOUT_SHAPE}s"),
             ],
             "output": str(self.output),
-            "stacks": str(self._folder / "stacks.txt"),
             "crowd": str(self.crowd),
             "env": {"LOAD_REPORT": str(self.report)},
             **more,
@@ -82,7 +82,8 @@ class LocustProcess:
         assert self.child is not None
         told = await self.child.wait_for("loaded", "broken", "exited", timeout_s=LOAD_LIMIT_S)
         if told is None or told["event"] != "loaded":
-            trouble = load_trouble(told, self.where(), LOAD_LIMIT_S)
+            where = None if told else await self.where()
+            trouble = load_trouble(told, where, LOAD_LIMIT_S)
             await self.child.end()
             raise trouble
         if "InferenceUser" not in told["users"]:
@@ -110,9 +111,11 @@ class LocustProcess:
         if self.child is not None:
             await self.child.end()
 
-    def where(self) -> dict[str, Any] | None:
-        """The learner's line in which it was seen last."""
-        return where_it_stands(self._folder / "stacks.txt", self._root)
+    async def where(self) -> dict[str, Any] | None:
+        """The learner's line in which it stands; that of a user only if no user has sent anything yet."""
+        assert self.child is not None
+        told = await self.child.ask("where", "where", timeout_s=WHERE_LIMIT_S, users=not self.rows)
+        return told["where"] if told else None
 
     @property
     def root(self) -> Path:

@@ -61,13 +61,14 @@ def tick_trouble(event: Event, at_s: float) -> Unmet:
 
 
 def ended_early(did: str, run: LoadRun) -> Unmet | None:
-    """Why a run never got as far as its requests, where it did not."""
+    """Why a run did not get as far as it should, where it did not."""
     if run.left:
         return left(did, run.left)
-    if run.tick_raised and not run.events:
-        return tick_trouble(run.tick_raised, 0.0)
+    if run.crashed:
+        look_at = "locustfile.py: what uses so much, or what in it is not Python?"
+        return Unmet(did, f"Locust's process ended: {run.crashed}", "a run that goes on", look_at, cause="crashed")
     if run.where:
-        return hanging(did, "nothing came of it", run.where, run.seconds, "requests, and an end")
+        return hanging(did, "it hung: Locust came to no end", run.where, run.seconds, "a run that goes on, and ends")
     return None
 
 
@@ -106,12 +107,9 @@ def _pointed(syntax: dict[str, Any]) -> str:
     return f"\n    {code.strip()}\n    {' ' * max(0, (syntax['column'] or 1) - 1 - indent)}^"
 
 
-def where_it_stands(stacks: Path, root: Path) -> dict[str, Any] | None:
-    """The learner's innermost line in the last stack that a hanging process wrote down."""
-    with contextlib.suppress(OSError):
-        last = stacks.read_text(encoding="utf-8", errors="replace").rpartition("most recent call first")[2]
-        return next(iter(_frames(last, root)), None)
-    return None
+def crash(exited: Event | None) -> str:
+    """How a process was ended by a signal that nobody sent it; empty where it ended by itself."""
+    return ending(exited) if exited and exited.get("signal") else ""
 
 
 def last_exception(output: Path, root: Path) -> str:

@@ -1,7 +1,7 @@
 """Like `warm.py`, with Locust imported: half a second of work that each further run of Locust is spared.
 
-Importing Locust lets gevent replace parts of the standard library. The forking itself has to stay as it was: it
-works on the modules as they were before.
+Importing Locust lets gevent replace parts of the standard library. What forks the children and talks with
+the lab has to go on as it was: it works on the modules as they were before.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from types import ModuleType, SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from graders.running import warm
+from graders.running import control, warm
 
-for name, module in list(vars(warm).items()):
-    if isinstance(module, ModuleType):
-        setattr(warm, name, SimpleNamespace(**vars(module)))
+for user in (control, warm):
+    for name, module in list(vars(user).items()):
+        if isinstance(module, ModuleType):
+            setattr(user, name, SimpleNamespace(**vars(module)))
 warm.PRELOAD = ("locust.main", "graders.running.locust_child")  # type: ignore[assignment]
 
 
