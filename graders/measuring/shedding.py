@@ -44,17 +44,31 @@ def most_within(window_s: float, takes_s: float, limit: int) -> int:
 def excess(stays: Iterable[Stay], limit: int) -> Excess | None:
     """The proof that more were in flight than the limit allows; `None` where there is none.
 
-    Noise cannot produce it: what a client sees begins before the prediction does and ends after it, so every delay
-    makes the window longer and the bound larger.
+    Up to each moment at which one was done, two bounds must hold for those that were done by then: as many as the
+    places can serve one after another (`most_within`), and not more time in places than there was, `limit` times the
+    window. Noise cannot break them: what a client sees begins before the prediction does and ends after it, so every
+    delay makes the window longer and the bounds larger.
     """
-    all_stays = list(stays)
-    for takes_s in sorted({stay.takes_s for stay in all_stays}):
-        among = [stay for stay in all_stays if stay.takes_s >= takes_s]
-        window_s = max(s.done_s for s in among) - min(s.sent_s for s in among)
-        most = most_within(window_s, takes_s, limit)
-        if len(among) > most:
-            return Excess(len(among), most, window_s, takes_s)
+    by_end = sorted(stays, key=lambda stay: stay.done_s)
+    for count in range(len(by_end), limit, -1):
+        done = by_end[:count]
+        for takes_s in {stay.takes_s for stay in done}:
+            among = [stay for stay in done if stay.takes_s >= takes_s]
+            window_s = among[-1].done_s - min(stay.sent_s for stay in among)
+            most = min(most_within(window_s, takes_s, limit), _most_by_time(among, window_s, limit))
+            if len(among) > most:
+                return Excess(len(among), most, window_s, takes_s)
     return None
+
+
+def _most_by_time(stays: list[Stay], window_s: float, limit: int) -> int:
+    """How many of these, the shortest first, fit into the places for so long; never fewer than one for each place."""
+    used_s = 0.0
+    for count, takes_s in enumerate(sorted(max(stay.takes_s - RESOLUTION_S, 0.0) for stay in stays)):
+        used_s += takes_s
+        if count >= limit and used_s > limit * window_s:
+            return count
+    return len(stays)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ import psutil
 
 from graders.expect import NotRun
 
+END_LIMIT_S = 2.0
+
 
 def tree(pid: int) -> list[psutil.Process]:
     """The process and all its descendants, ancestors first; empty where it is gone."""
@@ -25,6 +27,18 @@ def tree(pid: int) -> list[psutil.Process]:
         return []
 
 
+def own_ids(processes: Iterable[psutil.Process]) -> dict[int, int]:
+    """The id by which a process knows itself, to its id here; they differ where it lives in a pid space of its own."""
+    ids = {process.pid: process.pid for process in processes}
+    for pid in tuple(ids):
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines():
+                if line.startswith("NSpid:"):
+                    ids.pop(pid)
+                    ids[int(line.split()[-1])] = pid
+    return ids
+
+
 def cpu_s(processes: Iterable[psutil.Process]) -> dict[int, float]:
     """Processor time that each process has used so far, in seconds, by process id; ended ones are left out."""
     used = {}
@@ -33,6 +47,15 @@ def cpu_s(processes: Iterable[psutil.Process]) -> dict[int, float]:
             times = process.cpu_times()
             used[process.pid] = times.user + times.system
     return used
+
+
+def some_run(processes: Iterable[psutil.Process]) -> bool:
+    """Whether one of the processes runs right now, or would if it got a processor."""
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            if process.status() in (psutil.STATUS_RUNNING, psutil.STATUS_WAKING, psutil.STATUS_DISK_SLEEP):
+                return True
+    return False
 
 
 def threads(pid: int) -> int:
@@ -137,7 +160,10 @@ def shares(before: Mapping[int, float], after: Mapping[int, float]) -> dict[int,
 
 
 def end_all(processes: Iterable[psutil.Process]) -> None:
-    """Kill what is still there; a process id that somebody else has by now is left alone."""
+    """Kill what is still there and wait for its end; a process id that somebody else has by now is left alone."""
+    left = []
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.kill()
+            left.append(process)
+    psutil.wait_procs(left, timeout=END_LIMIT_S)

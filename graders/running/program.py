@@ -90,7 +90,7 @@ class Program:
         self._child = self._launcher.start("graders.running.program_child:main", spec)
 
     async def ready(self) -> None:
-        """Wait until it listens; start it again if it has ended since; raise `Unmet` with what is wrong."""
+        """Wait until it listens; raise `Unmet` with what is wrong. One that died in an earlier check starts again."""
         async with self._starting:
             if self._failure is not None:
                 raise self._failure
@@ -122,11 +122,18 @@ class Program:
             if self._child.is_over or self._child.last("exited"):
                 return False
             now_s = sum(processes.cpu_s(self.processes()).values())
-            if now_s > used_s:
+            if now_s > used_s or self._child.pid is None:  # the lab itself may still be starting
                 used_s, busy_at = now_s, time.monotonic()
             if time.monotonic() - busy_at > IDLE_S or used_s > START_CPU_LIMIT_S:
                 return False
         return False
+
+    async def _still_there(self, did: str) -> None:
+        """Start it if it was never started; one that died since is the learner's trouble and is not started again."""
+        if not self._up:
+            await self.ready()
+        if self._child is None or self._child.is_over:
+            raise await self.broken(did, "nobody was there")
 
     async def _is_reachable(self) -> bool:
         with contextlib.suppress(OSError):
@@ -158,8 +165,8 @@ class Program:
         return self._first_threads.setdefault(pid, processes.threads(pid))
 
     async def connect(self) -> Connection:
-        """A fresh connection; raises `Unmet` where the program takes none any more."""
-        await self.ready()
+        """A fresh connection; raises `Unmet` where the program takes none any more, or is dead by now."""
+        await self._still_there("opened a connection")
         loop = asyncio.get_running_loop()
         try:
             return (await loop.create_connection(Connection, self.host, self.port))[1]
@@ -198,7 +205,7 @@ class Program:
 
     async def burst(self, requests: Sequence[Request], limit_s: float, crowd: WireCrowd | None = None) -> Timeline:
         """All requests at their moments, each on a connection of its own; see `WireCrowd`."""
-        await self.ready()
+        await self._still_there("opened connections")
         users = crowd or WireCrowd(self.port)
         try:
             return (await users.burst(requests, limit_s))[1]
@@ -231,7 +238,7 @@ class Program:
         if self._child is not None:
             known = self.processes()
             await self._child.end()
-            processes.end_all(known)
+            await asyncio.to_thread(processes.end_all, known)
         self._child, self._up = None, False
 
     async def end(self) -> None:

@@ -57,15 +57,19 @@ async def burn(program: Program, payloads: Payloads, wanted: int) -> Burned:
     mark = program.model_log.mark()
     before = processes.cpu_s(program.processes())
     seen: dict[int, float] = {}  # a process may end before the last look
+    ids: dict[int, int] = {}
     answers: list[Answer] = []
     burned = Burned({}, {}, ())
     for _ in range(MOST_ROUNDS):
         answers += await asyncio.gather(
             *(program.ask_200("POST", "/predict/cpu", payloads.fresh()) for _ in range(AT_ONCE))
         )
-        seen |= processes.cpu_s(program.processes())
+        tree = program.processes()
+        seen |= processes.cpu_s(tree)
+        ids |= processes.own_ids(tree)
         calls = by_process(program.model_log.since(mark, "infer"))
-        burned = Burned(processes.shares(before, seen), calls, tuple(answers))
+        here = {ids.get(pid, pid): count for pid, count in calls.items()}
+        burned = Burned(processes.shares(before, seen), here, tuple(answers))
         if len(burned.burners) >= wanted:
             break
     return burned

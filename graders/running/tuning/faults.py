@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ANSWER_LIMIT_S = 8.0
 TRIES = 3
+STALE_AT_MOST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,11 @@ def answers_after(delay_s: float, status: int) -> Fault:
     return Fault(f"answered after {delay_s:g} s", replies.after(delay_s), status)
 
 
+def around(timeout_s: float) -> tuple[Fault, Fault]:
+    """A store that is faster than the timeout by half of it, and one that is slower."""
+    return answers_after(timeout_s / 2, 200), answers_after(timeout_s * 1.5, 504)
+
+
 HANGS = Fault("took the request and never answered", replies.HANGS, 504)
 DRIPS = Fault("sent its answer a few bytes at a time, for 2.5 s in all", replies.dripped(2.5), 504)
 UNKNOWN = Fault("answered 404: it knows no such entity", replies.of_status(404), 404)
@@ -106,15 +112,6 @@ async def suffered(*series: Awaitable[list[Told]]) -> list[Told]:
     return [told for found in await asyncio.gather(*series) for told in found]
 
 
-async def at_last(program: Program, payloads: Payloads, fault: Fault) -> list[Told]:
-    """One fault, tried up to three times: on a busy machine a right answer may come too late for once."""
-    for _ in range(TRIES - 1):
-        told = await _one(program, payloads, fault)
-        if told.is_right:
-            return [told]
-    return [await _one(program, payloads, fault)]
-
-
 async def gone_and_back(program: Program, payloads: Payloads) -> list[Told]:
     """Take the store away for one call, then bring it back for another."""
     program.store.go_down()
@@ -122,10 +119,23 @@ async def gone_and_back(program: Program, payloads: Payloads) -> list[Told]:
         down = await _one(program, payloads, DOWN)
     finally:
         await program.store.start()
-    return [down, await _one(program, payloads, UP_AGAIN)]
+    for _ in range(STALE_AT_MOST):  # a pool may try each of its broken connections before it opens a new one
+        back = await _one(program, payloads, UP_AGAIN)
+        if back.is_right:
+            break
+    return [down, back]
 
 
 async def _one(program: Program, payloads: Payloads, fault: Fault) -> Told:
+    """One fault; a 504 that was not wanted is tried again, because a busy machine makes everything slower."""
+    for _ in range(TRIES - 1):
+        told = await _once(program, payloads, fault)
+        if told.is_right or told.answer.status != 504:
+            return told
+    return await _once(program, payloads, fault)
+
+
+async def _once(program: Program, payloads: Payloads, fault: Fault) -> Told:
     body = payloads.entity("fault")
     program.store.replies[body["entity_id"]] = fault.reply
     answer = await program.ask("POST", "/predict/entity", body, limit_s=ANSWER_LIMIT_S)

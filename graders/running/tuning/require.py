@@ -38,10 +38,10 @@ def answered(program: Program, seen: Answering) -> None:
     """Every request that was sent to find out who answers was answered itself."""
     if (wrong := next((a for a in seen.answers if a.status not in (200, None)), None)) is not None:
         raise program.wrong(wrong)
-    if any(a.status is None for a in seen.answers):
+    if seen.unanswered:
         raise Unmet(
             f"{program.did}, then sent {len(seen.answers)} GET /health on fresh connections",
-            f"{sum(a.status is None for a in seen.answers)} of them got no answer",
+            f"{seen.unanswered} of them got no answer",
             "200 for each",
             "what happens to a connection that one of the processes has taken?",
         )
