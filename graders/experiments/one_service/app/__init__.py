@@ -1,0 +1,1 @@
+"""A service with three kinds of predictions. Given, for `lab experiment`."""
