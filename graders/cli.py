@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,17 @@ SubmissionOption = Annotated[
     Path | None,
     typer.Option("--submission", envvar="LAB_SUBMISSION", help="A folder that holds app/; this repository by default."),
 ]
+
+
+class Isolation(StrEnum):
+    """How `lab grade` keeps submissions apart."""
+
+    AUTO = "auto"
+    NAMESPACES = "namespaces"
+    USER = "user"
+    NONE = "none"
+
+
 ExerciseArgument = Annotated[str, typer.Argument(help="exercise1, or 1.")]
 
 
@@ -119,6 +131,23 @@ def reset(
     from graders.commands.reset import reset as run
 
     run(files or [], exercise, yes)
+
+
+@app.command()
+def grade(
+    paths: Annotated[list[Path], typer.Argument(help="Folders or archives: one submission each, or a whole class.")],
+    out: Annotated[Path, typer.Option(help="The folder for the gradebook and the reports; continued if it exists.")],
+    jobs: Annotated[int | None, typer.Option(min=1, help="Gradings at once; one more than cores by default.")] = None,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds for one submission.")] = 600.0,
+    isolate: Annotated[Isolation, typer.Option(help="How submissions are kept apart.")] = Isolation.AUTO,
+    exercises: Annotated[str | None, typer.Option(help="Such as 1,2; all by default.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="A Dask scheduler's address: grade on its workers.")] = None,
+    columns: Annotated[str | None, typer.Option(help="A second CSV for a platform: HEADING=COLUMN,...")] = None,
+) -> None:
+    """Grade a class, unattended: a gradebook, and a report for each submission."""
+    from graders.commands.grade import grade as run
+
+    run(paths, out, jobs, timeout, isolate.value, exercises, scheduler, columns)
 
 
 def main() -> None:

@@ -33,11 +33,12 @@ class HandedIn:
     folder: Path | None = None
     trouble: str = ""
     notes: tuple[str, ...] = ()
+    is_second: bool = False
 
     @property
     def slug(self) -> str:
         """The name of its report folder."""
-        return slug(self.student if self.folder or not self.trouble else f"{self.student} {self.source}")
+        return slug(f"{self.student} {self.source}" if self.is_second else self.student)
 
 
 def take_in(paths: Sequence[Path], work: Path, warn: Callable[[str], object]) -> Iterator[HandedIn]:
@@ -54,7 +55,7 @@ def take_in(paths: Sequence[Path], work: Path, warn: Callable[[str], object]) ->
                 yield given
             else:
                 trouble = f"a second submission under the name {given.student}; graded is the one from {first}"
-                yield replace(given, folder=None, trouble=trouble)
+                yield replace(given, folder=None, trouble=trouble, is_second=True)
 
 
 def _take_path(path: Path, work: Path, is_alone: bool, warn: Callable[[str], object]) -> Iterator[HandedIn]:
