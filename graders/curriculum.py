@@ -69,6 +69,9 @@ class Hints:
     why: str
 
 
+IMAGE_LISTS = ("requirements.txt", "pyproject.toml", "uv.lock")
+"""What an image may be told its packages by."""
+
 EXERCISES = (
     Exercise(0, "Set up", ("app/**",), ("app/main.py",)),
     Exercise(1, "A first inference endpoint", ("app/**",), ("app/main.py", "app/observations.py")),
@@ -77,7 +80,7 @@ EXERCISES = (
     Exercise(
         5,
         "Containers",
-        ("app/**", "Dockerfile", "docker-compose.yml", "compose.yaml", ".dockerignore"),
+        ("app/**", "Dockerfile", "docker-compose.yml", "compose.yaml", ".dockerignore", *IMAGE_LISTS),
         ("Dockerfile", "docker-compose.yml", ".dockerignore"),
     ),
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
-from graders.curriculum import LAB, SKELETON, SUITE
+from graders.curriculum import IMAGE_LISTS, LAB, SKELETON, SUITE
 
 GIVEN = ("app/model.py", "app/pipeline.py")
 """Files of the lab's own inside `app/`: grading always uses the lab's copy (contract, 'Given files')."""
@@ -59,11 +59,11 @@ class Submission:
         """The files and folders at its root that make it up."""
         return [part for part in PARTS if (self.root / part).exists()]
 
-    def files(self, patterns: Iterable[str] = ("**",)) -> Iterator[tuple[str, Path]]:
+    def files(self, patterns: Iterable[str] = ("**",), parts: Iterable[str] = PARTS) -> Iterator[tuple[str, Path]]:
         """Its regular files, as (path with slashes, place), in order; links and oversized files are left out."""
         wanted = tuple(patterns)
         count = 0
-        for part in PARTS:
+        for part in parts:
             for path in _walk(self.root / part):
                 relative = PurePosixPath(path.relative_to(self.root)).as_posix()
                 if any(_matches(relative, pattern) for pattern in wanted):
@@ -99,9 +99,12 @@ class Submission:
         return found, ""
 
     def fingerprint(self, patterns: Iterable[str]) -> str:
-        """A digest of the files that match, given files as the lab has them: equal means equal to every check."""
+        """A digest of the files that match, given files as the lab has them: equal means equal to every check.
+
+        The lists that only its image reads count as well; they never reach the grader's own tools (see `files`).
+        """
         digest = hashlib.sha256()
-        for relative, path in self.files(patterns):
+        for relative, path in self.files(patterns, (*PARTS, *IMAGE_LISTS)):
             if relative not in GIVEN:
                 _feed(digest, relative, path)
         for relative in GIVEN:
