@@ -42,6 +42,8 @@ def folder(tmp_path: Path) -> Folder:
         'ENV UVICORN_HOST=0.0.0.0\nCMD ["uvicorn", "app.main:app"]',
         'ENV HOST=0.0.0.0\nCMD ["python", "-m", "app"]',
         'CMD ["sh", "-c", "exec uvicorn app.main:app --host 0.0.0.0 --port $PORT"]',
+        'ENV HOST=0.0.0.0\nCMD ["sh", "-c", "exec uvicorn app.main:app --host $HOST"]',
+        'CMD ["sh", "-c", "exec uvicorn app.main:app --host ${HOST:-0.0.0.0}"]',
         'ENTRYPOINT ["uvicorn", "app.main:app"]\nCMD ["--host", "0.0.0.0"]',
         'CMD ["gunicorn", "app.main:app", "-b", "0.0.0.0:8000"]',
         'CMD ["fastapi", "run", "app/main.py"]',

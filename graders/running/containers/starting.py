@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from e2b_dockerfile_utils import ShellLex
+
 from graders.running.containers.commands import commands_of, installs
 from graders.running.containers.dockerfile import Dockerfile, Step
 from graders.running.containers.names import ImageName
@@ -40,7 +42,7 @@ class Start:
     def binds_everywhere(self, env: dict[str, str]) -> bool:
         """Whether it listens on every address, by its arguments, its environment or its habit (`fastapi run`)."""
         for word in self.words:
-            value = word.partition("=")[2] if word.startswith("-") else word
+            value = _put_in(word.partition("=")[2] if word.startswith("-") else word, env)
             if value in EVERYWHERE or value.startswith(tuple(f"{a}:" for a in EVERYWHERE[:2])):
                 return True
         if {"fastapi", "run"} <= set(self.words) and not any(w.startswith("--host") for w in self.words):
@@ -119,6 +121,14 @@ def _script(word: str, words: list[str], read_text: ReadText) -> str | None:
     else:
         return None
     return next((text for c in candidates if (text := read_text(c)) is not None), None)
+
+
+def _put_in(word: str, env: dict[str, str]) -> str:
+    """A word with the variables that a shell would put in."""
+    try:
+        return ShellLex("\\", env=env, skip_unset_env=False).process_word(word) if "$" in word else word
+    except ValueError:
+        return word
 
 
 def _lenient_split(text: str) -> list[str]:
