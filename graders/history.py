@@ -130,7 +130,7 @@ def in_words(figure: Figure, found: Trend) -> str:
     """What the trend says, in a sentence or two."""
     count = len(found.values)
     best = f" Your best in {count} runs is {figure.shown(found.best)}."
-    band = f"{figure.shown(found.low)} to {figure.shown(found.high)}"
+    band = figure.range(found.low, found.high)
     if found.change == "first":
         return "The first run that measured it."
     if found.change == "too few":

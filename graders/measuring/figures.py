@@ -29,8 +29,16 @@ class Figure:
 
     def shown(self, value: float) -> str:
         """The value for a person, with its unit."""
-        digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 0.995 else 3
-        return f"{value:.{digits}f} {self.unit}".rstrip()
+        return f"{_rounded(value)} {self.unit}"
+
+    def range(self, low: float, high: float) -> str:
+        """Two values with one unit: "0.139 to 0.164 s"."""
+        return f"{_rounded(low)} to {_rounded(high)} {self.unit}"
+
+
+def _rounded(value: float) -> str:
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 0.995 else 3
+    return f"{value:.{digits}f}"
 
 
 def best_wall_s(evidence: Evidence) -> float | None:

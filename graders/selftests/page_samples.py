@@ -119,9 +119,9 @@ def told(state: State, picture: Mapping[str, Any] | None = None, text: str = "",
     return Outcome(state, f"in words {text}", figure, "", evidence, 0.6)
 
 
-def card_with(*states: State, text: str = "", name: str = "app", pictures: bool = True) -> ReportCard:
-    """The course with its exercises in these states (the last state for all that follow), full of pictures."""
-    supply = iter([*PICTURES.values()] * 9) if pictures else iter(())
+def card_with(*states: State, text: str = "", name: str = "app", pictures: int = 1) -> ReportCard:
+    """The course in these states, one for each exercise and the last for all that follow; so many of each picture."""
+    supply = iter([*PICTURES.values()] * pictures)
     exercises = []
     for number, of in enumerate(EXERCISES):
         state = states[min(number, len(states) - 1)]

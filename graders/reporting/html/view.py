@@ -106,6 +106,8 @@ class Page:
     @property
     def verdict(self) -> str:
         """The page in one sentence."""
+        if waiting := sum(check.state == "waiting" for step in self.steps for check in step.checks):
+            return f"{_checks(waiting)} still to be graded."
         current = self.current
         if current is None:
             return "Every check passes on these files."
@@ -134,7 +136,7 @@ def _pictures(exercises: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], t
     found: dict[tuple[str, str], tuple[Drawn, ...]] = {}
     left = PICTURES_LIMIT
     for exercise_id, check in [*order[:passed_from], *reversed(order[passed_from:])]:
-        drawn = tuple(pictures_in(check["evidence"]))
+        drawn = tuple(pictures_in(check["evidence"])) if left > 0 else ()
         left -= sum(picture.size for picture in drawn)
         found[exercise_id, check["id"]] = drawn if left > 0 else ()
     return found

@@ -15,6 +15,7 @@ from graders.reporting.html.svg import Axis, grid, joined, miniature, plot, shar
 TOP = 22
 MAX_ROWS = 160
 NAMED_ROWS = 14
+MOST_LABELS = 4
 GAP_SHARE = 0.6
 """Answers further apart than this share of the fastest request belong to different waves."""
 
@@ -31,7 +32,7 @@ def draw_waterfall(data: Data, evidence: Data) -> Drawn:
     shown = thinned(answers)
     pitch = 22 if len(shown) <= NAMED_ROWS else max(3, min(9, 420 // len(shown)))
     bottom = TOP + pitch * len(shown) + (26 if timeline.blocked else 4)
-    fastest = {a.label: timeline.only(a.label).fastest_s for a in answers}
+    fastest = fastest_of(answers)
     parts = [grid(axis, bottom, "s", TOP)]
     for row, answer in enumerate(shown):
         parts.append(_row(answer, fastest[answer.label], axis, TOP + row * pitch, pitch))
@@ -51,8 +52,17 @@ def draw_waterfall(data: Data, evidence: Data) -> Drawn:
 
 def ordered(timeline: Timeline) -> list[Answer]:
     """Label by label in the order they were sent, inside a label by the end."""
-    labels = list(dict.fromkeys(a.label for a in timeline.answers))
-    return sorted(timeline.answers, key=lambda a: (labels.index(a.label), _end(a), a.sent_s))
+    place = {label: i for i, label in enumerate(dict.fromkeys(a.label for a in timeline.answers))}
+    return sorted(timeline.answers, key=lambda a: (place[a.label], _end(a), a.sent_s))
+
+
+def fastest_of(answers: Sequence[Answer]) -> dict[str, float]:
+    """The shortest latency of each label, in seconds; infinite where nothing was answered."""
+    fastest: dict[str, float] = {}
+    for answer in answers:
+        latency_s = math.inf if answer.latency_s is None else answer.latency_s
+        fastest[answer.label] = min(fastest.get(answer.label, math.inf), latency_s)
+    return fastest
 
 
 def thinned(answers: Sequence[Answer]) -> list[Answer]:
@@ -79,11 +89,9 @@ def waves(timeline: Timeline) -> list[list[Answer]]:
 def what_it_shows(timeline: Timeline) -> str:
     """The picture in a sentence or two."""
     labels = list(dict.fromkeys(a.label for a in timeline.answers))
-    told = []
-    for label in labels:
-        part = timeline.only(label)
-        told.append(_one_label(part, label))
-    return " ".join(told)
+    told = [_one_label(timeline.only(label), label) for label in labels[:MOST_LABELS]]
+    more = len(labels) - MOST_LABELS
+    return " ".join([*told, f"And {more} more."] if more > 0 else told)
 
 
 def _one_label(part: Timeline, label: str) -> str:
