@@ -59,7 +59,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FORMAT=PATH",
         action="append",
         default=[],
-        help="write the report card as json or markdown; may be repeated",
+        help="write the card as json, markdown, html, gradescope, github, classroom50 or exercism; may be repeated",
     )
 
 

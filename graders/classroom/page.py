@@ -90,7 +90,7 @@ def page(entries: Sequence[Entry]) -> str:
         checks=hardness(entries),
         statuses=Counter(entry.status for entry in entries).most_common(),
         median=f"{median(points):g}" if points else "",
-        histogram=_histogram(points),
+        histogram=_histogram([100 * e.total // e.max_points for e in entries if e.exercises is not None and e.max_points]),
         at=now(),
     )
 
@@ -126,11 +126,11 @@ def _line(entry: Entry) -> Line:
     return Line(entry, tame(entry.student, 200), quote(entry.report), cells, why)
 
 
-def _histogram(points: Sequence[int]) -> list[tuple[str, int, float]]:
-    """How many submissions lie in each tenth of 100 points: label, count, height in per cent of the highest."""
-    bins = Counter(min(9, value // 10) for value in points)
+def _histogram(percents: Sequence[int]) -> list[tuple[str, int, float]]:
+    """How many submissions have which share of the points: label, count, height in per cent of the highest."""
+    bins = Counter(min(9, value // 10) for value in percents)
     most = max(bins.values(), default=0)
-    labels = [f"{10 * n} to {10 * n + 9}" for n in range(9)] + ["90 and more"]
+    labels = [f"{10 * n} to {10 * n + 9} %" for n in range(9)] + ["90 % and more"]
     return [(labels[n], bins[n], round(100 * bins[n] / most, 1)) for n in range(10)] if most else []
 
 

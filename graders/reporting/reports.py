@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from graders.files import write_atomically
+from graders.reporting.classroom50 import classroom50
+from graders.reporting.exercism import exercism
+from graders.reporting.github import github
+from graders.reporting.gradescope import gradescope
 from graders.reporting.html import html
 from graders.reporting.markdown import markdown
 from graders.verdict import ReportCard
@@ -28,7 +32,15 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-FORMATS: Mapping[str, Callable[[ReportCard], str]] = {"json": as_json, "markdown": markdown, "html": html}
+FORMATS: Mapping[str, Callable[[ReportCard], str]] = {
+    "json": as_json,
+    "markdown": markdown,
+    "html": html,
+    "gradescope": gradescope,
+    "github": github,
+    "classroom50": classroom50,
+    "exercism": exercism,
+}
 
 
 def parse_request(text: str) -> tuple[str, Path]:
