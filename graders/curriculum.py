@@ -78,6 +78,12 @@ EXERCISES = (
     Exercise(2, "Timing middleware", ("app/**",), ("app/metrics.py", "app/timing.py", "app/logs.py", "app/main.py")),
     Exercise(3, "Load testing", ("locustfile.py",), ("locustfile.py",)),
     Exercise(
+        4,
+        "Tuning for throughput",
+        ("app/**",),
+        ("app/__main__.py", "app/tuning.py", "app/shedding.py", "app/feature_store.py", "app/batching.py", "app/main.py"),
+    ),
+    Exercise(
         5,
         "Containers",
         ("app/**", "Dockerfile", "docker-compose.yml", "compose.yaml", ".dockerignore", *IMAGE_LISTS),
