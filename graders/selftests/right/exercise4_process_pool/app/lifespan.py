@@ -1,0 +1,44 @@
+"""What the process opens before the first request and closes after the last."""
+
+import asyncio
+import contextlib
+import multiprocessing
+from collections.abc import AsyncIterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import TypedDict
+
+from anyio import to_thread
+from app.peers import Peers
+from app.settings import settings
+from fastapi import FastAPI
+
+from app import model
+from app.batching import Batcher
+from app.feature_store import FeatureStore
+
+
+class State(TypedDict):
+    """What handlers find in `request.state`."""
+
+    store: FeatureStore
+    batcher: Batcher
+    peers: Peers
+    processes: ProcessPoolExecutor
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[State]:
+    """Open what belongs to the event loop; none of it could be made at import, when there is no loop yet."""
+    # The pool that serves every plain `def` handler. At import this line would fail: the limiter belongs to a loop.
+    to_thread.current_default_thread_limiter().total_tokens = settings.thread_pool_size
+    store = FeatureStore(settings.feature_store_url, settings.feature_store_pool, settings.feature_store_timeout_s)
+    batcher = Batcher(model.infer_batch, settings.batch_size, settings.batch_wait_s)
+    serving = asyncio.create_task(batcher.run())
+    peers = Peers(app.state.metrics)
+    await peers.start()
+    processes = ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"))
+    yield {"store": store, "batcher": batcher, "peers": peers, "processes": processes}
+    processes.shutdown(wait=False, cancel_futures=True)
+    await peers.stop()
+    serving.cancel()
+    await store.close()

@@ -1,0 +1,27 @@
+"""Start the service with its workers: `python -m app`. All settings come from the environment."""
+
+import os
+import tempfile
+
+import uvicorn
+from app.peers import FOLDER_VARIABLE
+from app.settings import settings
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    # The workers tell one another their metrics; they find each other in a folder that lives as long as they do.
+    with tempfile.TemporaryDirectory(prefix="peers-") as folder:
+        os.environ[FOLDER_VARIABLE] = folder  # workers inherit the environment
+        uvicorn.run(
+            "app.main:app",  # a name and no object: each worker is a fresh process and imports the application itself
+            host=settings.host,
+            port=settings.port,
+            workers=1 if settings.workers == 1 else 4,
+            access_log=False,  # the service writes a request log of its own
+        )
+
+
+# Each worker imports this module too while it starts; only the command itself may serve.
+if __name__ == "__main__":
+    main()
