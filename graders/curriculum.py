@@ -81,7 +81,7 @@ EXERCISES = (
         4,
         "Tuning for throughput",
         ("app/**",),
-        ("app/__main__.py", "app/tuning.py", "app/shedding.py", "app/feature_store.py", "app/batching.py", "app/main.py"),
+        ("app/__main__.py", "app/tuning.py", "app/shedding.py", "app/feature_store.py", "app/batching.py"),
     ),
     Exercise(
         5,
