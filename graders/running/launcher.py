@@ -132,13 +132,12 @@ class Child:
         """The latest event with one of these names."""
         return next((e for e in reversed(self.events) if e["event"] in names), None)
 
-    async def wait_for(self, *names: str, timeout_s: float, token: str | None = None) -> dict[str, Any] | None:
-        """Wait for one of these events; `None` when the time is over or the child has ended without it."""
+    async def wait_for(self, *names: str, timeout_s: float, **said: object) -> dict[str, Any] | None:
+        """Wait for one of these events, one that said so; `None` when the time is over or the child ended without."""
         await self.listen()
 
         def found() -> dict[str, Any] | None:
-            wanted = (e for e in self.events if e["event"] in names and (token is None or e.get("token") == token))
-            return next(wanted, None)
+            return next((e for e in self.events if e["event"] in names and said.items() <= e.items()), None)
 
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s), self._news:
@@ -168,6 +167,8 @@ class Child:
     async def end(self, grace_s: float = 0.0) -> None:
         """Stop it and everything it started: TERM, then KILL; returns when it has ended."""
         await self.listen()
+        if self._popen is None:
+            await self.wait_for("forked", timeout_s=CLOSE_LIMIT_S)  # whoever was ordered just now has no process id yet
         for number, patience_s in ((signal.SIGTERM, grace_s), (getattr(signal, "SIGKILL", signal.SIGTERM), 3.0)):
             if self.is_over or patience_s == 0:
                 continue
@@ -175,7 +176,10 @@ class Child:
                 self._popen.terminate() if number == signal.SIGTERM else self._popen.kill()
             elif (pid := self.pid) is not None and not self.last("exited"):
                 with contextlib.suppress(OSError):
-                    os.killpg(pid, number)
+                    try:
+                        os.killpg(pid, number)
+                    except ProcessLookupError:
+                        os.kill(pid, number)  # it has not come to have a group of its own yet
             await self.wait_for("exited", timeout_s=patience_s)
         self.close()
 

@@ -198,6 +198,9 @@ class Service:
             raise await self.no_answer(label, f"the connection broke ({type(error).__name__})") from None
         done = time.monotonic() - sent
         headers = dict(response.headers)
+        if response.status_code >= 500:  # uvicorn closes the connection after an exception, and does not announce it
+            await self._client.aclose()
+            self._client = None
         if response.status_code == 200:
             self._fastest_s[label] = min(done, self._fastest_s.get(label, done))
         return Answer(0, label, 0.0, first_byte or done, done, response.status_code, bytes(received), headers)
@@ -270,7 +273,7 @@ class Service:
             return next((e for e in reversed(events) if e["event"] == "raised" and e.get("request") == label), None)
 
         if found() is None:
-            await self._child.wait_for("raised", timeout_s=RAISED_LIMIT_S)
+            await self._child.wait_for("raised", timeout_s=RAISED_LIMIT_S, request=label)
         return found()
 
 
