@@ -133,6 +133,11 @@ class LiveServer(ThreadingHTTPServer):
         self.live = live
         super().__init__(("127.0.0.1", port), Handler)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that hangs up is nothing to tell; anything else is."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
 
 def serve(folder: Path, submission: Submission, port: int) -> LiveServer:
     """A server that answers in threads of its own; on any free port where the wanted one is taken."""

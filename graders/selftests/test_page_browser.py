@@ -83,7 +83,7 @@ def test_a_link_of_the_path_opens_its_exercise(chromium: Any, tmp_path: Path) ->
         last = EXERCISES[-1].id
         found.page.focus(f"a[href='#{last}']")
         found.page.keyboard.press("Enter")
-        found.page.wait_for_function(f"document.getElementById('{last}').open")
+        found.page.locator(f"#{last}[open]").wait_for()
 
         assert found.page.evaluate(FOCUS) == last
 
