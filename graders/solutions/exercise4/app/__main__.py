@@ -4,6 +4,7 @@ import os
 import tempfile
 
 import uvicorn
+
 from app.peers import FOLDER_VARIABLE
 from app.settings import settings
 
