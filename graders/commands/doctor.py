@@ -5,8 +5,8 @@ from __future__ import annotations
 import typer
 from rich.text import Text
 
+from graders.commands.checkup import Health, findings
 from graders.commands.common import card, console
-from graders.running.checkup import Health, findings
 from graders.verdict import State
 
 MARKS = {Health.GOOD: State.PASSED, Health.LIMITED: State.INCONCLUSIVE, Health.BAD: State.FAILED}

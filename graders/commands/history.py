@@ -9,9 +9,9 @@ from rich.text import Text
 from graders.commands.common import card, console, find_submission
 from graders.curriculum import LAB
 from graders.grading import state_folder, usable_cores
-from graders.history import History, in_words, machine, of_submission, trends
 from graders.measuring.figures import Figure
 from graders.measuring.trend import Change, Trend
+from graders.reporting.history import History, in_words, machine, of_submission, trends
 
 LEVELS = "▁▂▃▄▅▆▇█"
 PLAIN_LEVELS = "_.-=^"

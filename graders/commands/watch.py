@@ -64,13 +64,13 @@ def watch(name: str | None, poll: bool, folder: Path | None, page: bool = False)
 
 
 class PageServer:
-    """The page that refreshes itself, served by a process of its own (see `reporting.live`)."""
+    """The page that refreshes itself, served by a process of its own (see `commands.live`)."""
 
     def __init__(self, submission: Submission) -> None:
         state = state_folder(LAB)
         state.mkdir(parents=True, exist_ok=True)
         (state / LIVE_REPORT).unlink(missing_ok=True)  # of an earlier watch
-        command = [sys.executable, "-P", "-m", "graders.reporting.live", str(state), str(submission.root)]
+        command = [sys.executable, "-P", "-m", "graders.commands.live", str(state), str(submission.root)]
         self._process = subprocess.Popen(
             [*command, str(PAGE_PORT)], cwd=LAB, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graders.files import write_atomically
-from graders.history import History, Run, of_submission, trends
+from graders.reporting.history import History, Run, of_submission, trends
 
 if TYPE_CHECKING:
     from graders.verdict import Check, Outcome, ReportCard

@@ -9,9 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from graders.cli import app
-from graders.commands import doctor
-from graders.running import checkup
-from graders.running.checkup import Finding, Health, engine, is_free, packages, port_finding
+from graders.commands import checkup, doctor
+from graders.commands.checkup import Finding, Health, engine, is_free, packages, port_finding
 from graders.running.containers.engine import Engine, Readiness
 
 

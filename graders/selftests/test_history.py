@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from graders import history as room
 from graders.commands.history import curve
 from graders.curriculum import EXERCISES, exercise
-from graders.history import History, Run, in_words, of_submission, trends
 from graders.measuring.figures import FIGURES, figures_in
 from graders.measuring.trend import trend
+from graders.reporting import history as room
+from graders.reporting.history import History, Run, in_words, of_submission, trends
 from graders.selftests.page_samples import BLOCK, STAIRCASE, card_with
 from graders.verdict import Outcome, State
 

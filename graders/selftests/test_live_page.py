@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from graders.commands.live import REPORT
 from graders.curriculum import LAB
 from graders.files import write_atomically
-from graders.reporting.live import REPORT
 from graders.selftests.browser import browser
 from graders.selftests.page_samples import card_with
 from graders.verdict import ReportCard, State
@@ -26,7 +26,7 @@ LIMIT_S = 20.0
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
     """The page server as `lab watch --page` starts it, on any free port."""
-    command = [sys.executable, "-P", "-m", "graders.reporting.live", str(tmp_path), str(LAB), "0"]
+    command = [sys.executable, "-P", "-m", "graders.commands.live", str(tmp_path), str(LAB), "0"]
     server = subprocess.Popen(command, cwd=LAB, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdin is not None and server.stdout is not None
     yield int(server.stdout.readline())

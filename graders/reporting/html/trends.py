@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from graders.history import in_words
 from graders.measuring.figures import Figure
 from graders.measuring.trend import Trend
+from graders.reporting.history import in_words
 from graders.reporting.html.svg import number, share, tag
 
 SHOWN = 30

@@ -1,6 +1,6 @@
 """The page of `lab watch --page`: served on this machine alone, drawn anew whenever a verdict arrives.
 
-    python -m graders.reporting.live STATE_FOLDER SUBMISSION PORT
+    python -m graders.commands.live STATE_FOLDER SUBMISSION PORT
 
 It draws what the grading writes to `live.json`, tells the browser that there is news (server-sent events), and ends
 when its standard input does. Unlike a page from disk, one that is served reaches a browser outside of a container.
@@ -23,7 +23,7 @@ from watchfiles import watch
 
 from graders.curriculum import LAB
 from graders.grading import Grading, usable_cores
-from graders.history import History, machine, of_submission, trends
+from graders.reporting.history import History, machine, of_submission, trends
 from graders.reporting.html.render import render
 from graders.reporting.html.trends import trend_views
 from graders.submission import Submission
