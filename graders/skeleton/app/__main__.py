@@ -22,6 +22,6 @@ def main() -> None:
     )
 
 
-# Each worker is a fresh process that imports this module too; only the command itself may serve.
+# `python -m app` serves; who merely imports this module gets a function.
 if __name__ == "__main__":
     main()

@@ -4,11 +4,11 @@ import asyncio
 import time
 from concurrent.futures import ProcessPoolExecutor
 
-from app.feature_store import FeatureStore, StoreFaultError, StoreTimeoutError, UnknownEntityError
-from app.models import EntityRequest, PredictRequest, PredictResponse
 from fastapi import APIRouter, HTTPException, Request
 
 from app import model
+from app.feature_store import FeatureStore, StoreFaultError, StoreTimeoutError, UnknownEntityError
+from app.models import EntityRequest, PredictRequest, PredictResponse
 
 router = APIRouter()
 

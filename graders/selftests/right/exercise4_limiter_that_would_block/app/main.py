@@ -2,16 +2,16 @@
 
 import asyncio
 
+from fastapi import FastAPI, Request
+
 from app.lifespan import lifespan
 from app.logs import RequestLogMiddleware
 from app.metrics import Metrics
 from app.models import PredictRequest, PredictResponse
+from app.pipeline import infer, postprocess, preprocess
 from app.shedding import shed
 from app.timing import TimingMiddleware, stage
 from app.tuning import router
-from fastapi import FastAPI, Request
-
-from app.pipeline import infer, postprocess, preprocess
 
 app = FastAPI(title="Inference service", version="1.0.0", lifespan=lifespan)
 app.state.metrics = Metrics()

@@ -8,13 +8,13 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import TypedDict
 
 from anyio import to_thread
-from app.peers import Peers
-from app.settings import settings
 from fastapi import FastAPI
 
 from app import model
 from app.batching import Batcher
 from app.feature_store import FeatureStore
+from app.peers import Peers
+from app.settings import settings
 
 
 class State(TypedDict):

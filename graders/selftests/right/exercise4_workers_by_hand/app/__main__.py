@@ -1,25 +1,12 @@
-"""Start the service: as many processes as WEB_CONCURRENCY says, on one port that the system shares out."""
+"""Start the service: as many processes as WEB_CONCURRENCY says, on one port."""
 
 import multiprocessing
 import os
-import signal
-import socket
 import tempfile
-
-import uvicorn
 
 from app.peers import FOLDER_VARIABLE
 from app.settings import settings
-
-
-def serve() -> None:
-    """Be one worker."""
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    listener.bind((settings.host, settings.port))
-    config = uvicorn.Config("app.main:app", workers=1, log_level="warning")
-    uvicorn.Server(config).run(sockets=[listener])
+from app.worker import serve
 
 
 def main() -> None:
@@ -32,7 +19,6 @@ def main() -> None:
         ]
         for other in others:
             other.start()
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             serve()
         finally:

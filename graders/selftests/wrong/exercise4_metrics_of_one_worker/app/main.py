@@ -2,17 +2,17 @@
 
 import asyncio
 
+from fastapi import FastAPI
+
 from app.lifespan import lifespan
 from app.logs import RequestLogMiddleware
 from app.metrics import Metrics
 from app.models import PredictRequest, PredictResponse
+from app.pipeline import infer, postprocess, preprocess
 from app.settings import settings
 from app.shedding import SheddingMiddleware
 from app.timing import TimingMiddleware, stage
 from app.tuning import router
-from fastapi import FastAPI
-
-from app.pipeline import infer, postprocess, preprocess
 
 app = FastAPI(title="Inference service", version="1.0.0", lifespan=lifespan)
 app.state.metrics = Metrics()

@@ -4,6 +4,7 @@ import os
 import tempfile
 
 import uvicorn
+
 from app.peers import FOLDER_VARIABLE
 from app.settings import settings
 
@@ -22,6 +23,6 @@ def main() -> None:
         )
 
 
-# Each worker imports this module too while it starts; only the command itself may serve.
+# `python -m app` serves; who merely imports this module gets a function.
 if __name__ == "__main__":
     main()

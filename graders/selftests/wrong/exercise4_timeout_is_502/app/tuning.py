@@ -3,11 +3,11 @@
 import time
 
 from anyio import CapacityLimiter, to_thread
-from app.feature_store import FeatureStore, StoreFaultError, StoreTimeoutError, UnknownEntityError
-from app.models import EntityRequest, PredictRequest, PredictResponse
 from fastapi import APIRouter, HTTPException, Request
 
 from app import model
+from app.feature_store import FeatureStore, StoreFaultError, StoreTimeoutError, UnknownEntityError
+from app.models import EntityRequest, PredictRequest, PredictResponse
 
 router = APIRouter()
 

@@ -4,12 +4,12 @@ import asyncio
 import time
 from concurrent.futures import ProcessPoolExecutor
 
-from app.feature_store import FeatureStore, StoreFaultError, StoreTimeoutError, UnknownEntityError
-from app.settings import settings
-from app.models import EntityRequest, PredictRequest, PredictResponse
 from fastapi import APIRouter, HTTPException, Request
 
 from app import model
+from app.feature_store import FeatureStore, StoreFaultError, StoreTimeoutError, UnknownEntityError
+from app.settings import settings
+from app.models import EntityRequest, PredictRequest, PredictResponse
 
 router = APIRouter()
 

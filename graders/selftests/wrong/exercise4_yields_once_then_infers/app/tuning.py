@@ -3,11 +3,11 @@
 import asyncio
 import time
 
-from app.feature_store import FeatureStore, StoreFaultError, StoreTimeoutError, UnknownEntityError
-from app.models import EntityRequest, PredictRequest, PredictResponse
 from fastapi import APIRouter, HTTPException, Request
 
 from app import model
+from app.feature_store import FeatureStore, StoreFaultError, StoreTimeoutError, UnknownEntityError
+from app.models import EntityRequest, PredictRequest, PredictResponse
 
 router = APIRouter()
 
