@@ -342,7 +342,7 @@ async def test_request_log(traffic, submission, expect):
         log_is_right(expect, traffic, lines, did)
 
     await traffic.logged(one_line_each)
-    await traffic.send(item("last"))  # once its line is there, a second line of an earlier request would be, too
+    await traffic.send(item("last"))  # once its line is there, a second line of an earlier request is, too
     await traffic.logged(one_line_each)
     files = [path for name, path in submission.files(("app/**",)) if name.endswith(".py")]
     expect(
@@ -447,6 +447,8 @@ async def test_bounded_memory(flooding, expect):
         wanted="an answer to each",
         look_at="what does the middleware expect of a request?",
     )
+    if "limit_s" in seen:
+        raise Inconclusive(f"50,000 requests were not over after {seen['limit_s']:.0f} s, here and now")
     growth = Growth.of(seen["weights"], full_after=20_000)
     largest = seen["largest"]
     expect(

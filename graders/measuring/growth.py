@@ -35,7 +35,7 @@ class Growth:
         A store without a bound keeps each later request as it kept each early one. A window of 10,000 that is cut
         now and then holds at most 9,000 more at one time than at another, less than a third of 30,000: half is between.
         """
-        return self.late_bytes > max(self.early_bytes / 2, LEAST_ENTRY_BYTES)
+        return self.late_bytes > max(self.early_bytes, LEAST_ENTRY_BYTES) / 2
 
 
 def _slope(weights: Sequence[tuple[int, int]]) -> float:

@@ -71,8 +71,8 @@ class Exchange:
 
     @property
     def answered_s(self) -> float:
-        """When it was answered, its own injected wait taken out."""
-        return self.done_s - (self.waited.length_s if self.waited else 0.0)
+        """When it would have been answered without the delay that was asked for."""
+        return max(self.sent_s, self.done_s - self.delay_s)
 
 
 def is_credible(waited: Waited, sent_s: float, done_s: float, delay_s: float) -> bool:
@@ -85,8 +85,9 @@ def latencies(exchanges: Sequence[Exchange], of: Iterable[Exchange] | None = Non
     """What each latency must lie between, for some of the exchanges (default: those that count).
 
     A service may stop its clock just after the client has the last byte. So the client's time runs until a request
-    that was sent after it is answered by the same process; that one's injected wait is taken out, because it tells
-    nothing about the earlier request. Where nothing was sent afterwards, it ends with the last byte.
+    that was sent after it is answered by the same process. The delay that was asked of that one is taken out, because
+    it tells nothing about the earlier request; what its wait took longer than that is not: then the event loop was
+    busy, maybe with the end of the earlier one. Raises `ValueError` where nothing was sent afterwards.
     """
     by_sent = sorted(exchanges, key=lambda exchange: exchange.sent_s)
     sent = [exchange.sent_s for exchange in by_sent]
@@ -96,8 +97,9 @@ def latencies(exchanges: Sequence[Exchange], of: Iterable[Exchange] | None = Non
     found = []
     for exchange in [e for e in exchanges if e.counts] if of is None else of:
         until_s = earliest[bisect_left(sent, exchange.done_s)]
-        end_s = exchange.done_s if math.isinf(until_s) else until_s
-        found.append(Latency(1000 * exchange.injected_s, 1000 * (end_s - exchange.sent_s)))
+        if math.isinf(until_s):
+            raise ValueError(f"no request was sent after {exchange.label} was answered")
+        found.append(Latency(1000 * exchange.injected_s, 1000 * (until_s - exchange.sent_s)))
     return found
 
 

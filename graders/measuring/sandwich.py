@@ -119,7 +119,9 @@ class Sandwich:
 
     def _remark(self, name: str, row: Mapping[str, Any]) -> str:
         value, wanted = row[name], self.intervals[name]
-        if wanted.holds(1000 * value) and value != 0:
+        if value == 0:
+            return ""
+        if wanted.holds(1000 * value):
             return "in seconds it would be right"
         others = [other for other in FIGURES if other != name and self.intervals[other].is_apart_from(wanted)]
         taken_for = [other for other in others if self.intervals[other].holds(value)]

@@ -146,7 +146,11 @@ class Traffic:
                 return told
 
     async def logged(self, judge: Callable[[list[dict[str, Any]]], None]) -> None:
-        """Read the request log until it satisfies the judge; a second after the traffic its `Unmet` stands."""
+        """Read the request log until it satisfies the judge; a second after the traffic its `Unmet` stands.
+
+        A last request, which needs no line, bounds the latencies of the others (see `ledger.latencies`).
+        """
+        await self.send(METRICS)
         deadline_s = time.monotonic() + SETTLE_S
         while True:
             looked_s = time.monotonic()

@@ -2,13 +2,13 @@
 
 import asyncio
 
-from app.logs import RequestLogMiddleware
-from app.metrics import Metrics
-from app.timing import TimingMiddleware, stage
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from app.logs import RequestLogMiddleware
+from app.metrics import Metrics
 from app.pipeline import infer, postprocess, preprocess
+from app.timing import TimingMiddleware, stage
 
 MODEL_VERSION = "1.0.0"
 

@@ -2,14 +2,14 @@
 
 import asyncio
 
-from app.logs import RequestLogMiddleware
-from app.metrics import Metrics
-from app.timing import TimingMiddleware, stage
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from app.logs import RequestLogMiddleware
+from app.metrics import Metrics
 from app.pipeline import infer, postprocess, preprocess
+from app.timing import TimingMiddleware, stage
 
 MODEL_VERSION = "1.0.0"
 

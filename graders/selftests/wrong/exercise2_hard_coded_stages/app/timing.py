@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter
 
-from app.metrics import Metrics
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.metrics import Metrics
 
 # Each request runs in a context of its own, so requests in flight together never see each other's stages.
 _stages_ms: ContextVar[dict[str, float]] = ContextVar("stages_ms")

@@ -3,14 +3,14 @@
 import asyncio
 from time import perf_counter
 
-from app.logs import RequestLogMiddleware
-from app.metrics import Metrics
-from app.timing import begin_stages, elapsed_ms, route_label, server_timing, stage
 from fastapi import FastAPI, Request, Response
 from starlette.middleware.base import RequestResponseEndpoint
 from pydantic import BaseModel
 
+from app.logs import RequestLogMiddleware
+from app.metrics import Metrics
 from app.pipeline import infer, postprocess, preprocess
+from app.timing import begin_stages, elapsed_ms, route_label, server_timing, stage
 
 MODEL_VERSION = "1.0.0"
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
-from app.metrics import Metrics
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.metrics import Metrics
 
 _stages_ms: dict[str, float] = {}
 
