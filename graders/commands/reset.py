@@ -29,12 +29,18 @@ def reset(files: list[Path], exercise: str, yes: bool) -> None:
         out.print("Nothing was changed.")
         return
     backup = state_folder(LAB) / "backups" / datetime.now().astimezone().strftime("%Y-%m-%d_%H%M%S_%f")
+    try:
+        for name in changed:
+            if (LAB / name).is_file():
+                (backup / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(LAB / name, backup / name)
+    except OSError as error:
+        stop(f"{backup}: your version could not be kept there ({error.strerror or error}), so nothing was changed.")
     for name in changed:
-        if (LAB / name).is_file():
-            (backup / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(LAB / name, backup / name)
-    for name in changed:
-        write_atomically(LAB / name, (SKELETON / name).read_text(encoding="utf-8"))
+        try:
+            write_atomically(LAB / name, (SKELETON / name).read_text(encoding="utf-8"))
+        except OSError as error:
+            stop(f"{name}: could not be written ({error.strerror or error}). Your version is in {backup}.")
         out.print(f"{name}: the skeleton again")
     if backup.is_dir():
         out.print(f"Your own version is in {backup.relative_to(LAB) if backup.is_relative_to(LAB) else backup}")

@@ -117,7 +117,8 @@ class Run:
 
     def start(self, saved_at: float) -> None:
         """Begin; the child prints as it goes."""
-        console().print(Text(f"\n─── {self._exercise.id}, {time.strftime('%H:%M:%S')} ───", "dim"))
+        rule = "---" if card().is_plain else "───"
+        console().print(Text(f"\n{rule} {self._exercise.id}, {time.strftime('%H:%M:%S')} {rule}", "dim"))
         sys.stdout.flush()
         if self._warm is None:
             command = [sys.executable, "-P", "-m", "pytest", *self._arguments]
@@ -164,8 +165,10 @@ class Run:
         if self._pid is not None:
             done, _ = os.waitpid(self._pid, os.WNOHANG)
             if not done:
-                with contextlib.suppress(OSError):
+                try:
                     os.killpg(self._pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    os.kill(self._pid, signal.SIGKILL)  # it has not come to have a group of its own yet
                 os.waitpid(self._pid, 0)
             self._pid = None
         if self._popen is not None:
