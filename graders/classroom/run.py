@@ -21,7 +21,6 @@ from graders.classroom.work import Task, fingerprint, grade, lab_fingerprint, le
 from graders.grading import environment
 from graders.verdict import ReportCard, State
 
-ATTEMPTS = 2
 AGAIN = ("inconclusive", "died")
 """What is graded once more, alone, when everything else is done: then nothing of the class disturbs it."""
 
@@ -42,6 +41,7 @@ class Options:
     scheduler: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
     state: Path = Path()
+    attempts: int = 2
 
 
 class Audience(Protocol):
@@ -167,7 +167,7 @@ class _Run:
         try:
             self._commit(entry, card, result.printed)
         finally:
-            self._audience.done(entry, entry.status not in AGAIN or attempts >= ATTEMPTS)
+            self._audience.done(entry, entry.status not in AGAIN or attempts >= self._options.attempts)
 
     def _judged(self, given: HandedIn, result: Result) -> tuple[Entry, ReportCard]:
         """The row and the card of one result."""
@@ -232,7 +232,7 @@ class _Run:
     def _is_to_repeat(self, given: HandedIn) -> bool:
         entry = self._entries.get(given.slug)
         known = entry is not None and self._is_mine(entry, given)
-        return known and entry is not None and entry.status in AGAIN and entry.attempts < ATTEMPTS
+        return known and entry is not None and entry.status in AGAIN and entry.attempts < self._options.attempts
 
     def write_book(self) -> tuple[Entry, ...]:
         """Write the gradebook of everybody who is known so far, in the order of names."""

@@ -51,7 +51,7 @@ def grade(
         )
     except ColumnError as error:
         stop(str(error))
-    if troubles := asyncio.run(_broken_packages(options.state)):
+    if troubles := asyncio.run(broken_packages(options.state)):
         told = "\n".join(f"  {name}: {why}" for name, why in troubles.items())
         stop(f"The lab's own packages do not import, so nothing would be graded fairly:\n{told}\nTry: uv sync")
     display = Display(Console(highlight=False, markup=False, emoji=False))
@@ -74,7 +74,7 @@ def _chosen(text: str | None) -> tuple[str, ...]:
     return tuple(name for name in known if name in wanted)
 
 
-async def _broken_packages(state: Path) -> dict[str, str]:
+async def broken_packages(state: Path) -> dict[str, str]:
     """Try once what each grading would otherwise try again: whether the lab's packages import."""
     with Launcher() as launcher:
         packages = Packages(launcher, state)

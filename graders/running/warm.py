@@ -181,12 +181,10 @@ def run_entry(
     """Set the process up as the order says, shut it in and call its entry."""
     spec = order["spec"]
     limit_this_process(confinement.most_processes)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
+    _put(os.open(os.devnull, os.O_RDONLY), 0)
     if output := spec.get("output"):
         fd = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o600)
-        os.dup2(fd, 1)
-        os.dup2(fd, 2)
+        _put(fd, 1, 2)
     os.environ.update(spec.get("env", {}))
     try:
         confinement.enter(_folder(order))
@@ -195,6 +193,14 @@ def run_entry(
         raise
     module, function = order["entry"].split(":")
     getattr(importlib.import_module(module), function)(spec, Control(control), *listeners)
+
+
+def _put(fd: int, *places: int) -> None:
+    """Make an open file one of the standard ones, and nothing else."""
+    for place in places:
+        os.dup2(fd, place)
+    if fd not in places:
+        os.close(fd)
 
 
 def _is_trusted(order: dict[str, Any]) -> bool:
