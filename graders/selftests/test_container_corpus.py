@@ -1,7 +1,7 @@
 """The corpus of exercise 5, with an engine and without. Earlier exercises count as passed: theirs is another corpus.
 
-Without an engine every specimen is graded that is about files; it takes seconds. With one, the reference, the skeleton and a few specimens
-are; LAB_CORPUS=exercise5 in the environment adds the rest (see `test_corpus`).
+Without an engine every specimen is graded that is about files; it takes seconds. With one, the reference, the skeleton
+and a few specimens are; LAB_CORPUS=exercise5 in the environment adds the rest (see `test_corpus`).
 """
 
 from __future__ import annotations
