@@ -429,7 +429,7 @@ async def test_metrics_across_workers(programs, payloads, tuning, expect):
     for _ in range(3):
         seen = await tuning.answering(two, 2, and_no_more=False)
         tuning.require.answered(two, seen)
-        served += len(seen.answers)
+        served += seen.sent
         expect(
             len(seen.pids) == 2,
             did=f"{two.did}, then opened connections and looked which process took each",

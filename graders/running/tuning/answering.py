@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from graders.expect import Inconclusive
@@ -17,14 +17,14 @@ from graders.running import processes
 if TYPE_CHECKING:
     from graders.running.program import Program
 
-LINES = 4  # connections a round: where each process has a queue of its own, the client's port decides whose turn it is
-ROUNDS_WITHOUT_NEWS = 3
+LINES = 16  # connections a round: where each process has a queue of its own, the client's port decides whose turn it is
 PATIENCE_S = 0.1
 SETTLED_S = 0.3
 SETTLE_LIMIT_S = 20.0
+LOOKS_IN_VAIN = 2  # the system's table of connections changes while it is read, and one look may miss a row
 ROUND_LIMIT_S = 0.7
 MOST_PAUSED_S = 2.0  # uvicorn's parent kills a worker that stands still for 5 s
-TRIES = 4
+TRIES = 6
 LOOK_EVERY_S = 0.01
 TICK_S = 0.011  # processor time is counted in hundredths of a second
 FIRST_HALF = b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n"
@@ -34,14 +34,16 @@ ANSWER_LIMIT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """The processes that took a connection, and the answers to all requests that were sent to find them.
+    """The processes that took a connection, and the answers to the requests that were sent to find them.
 
-    `is_whole`: the search came to its end, before those who were held still had to go on.
+    `is_whole`: the search came to its end, before those who were held still had to go on. `sent` counts the requests
+    of earlier searches, too.
     """
 
     pids: tuple[int, ...]
     answers: tuple[Answer, ...]
     is_whole: bool
+    sent: int
 
     @property
     def unanswered(self) -> int:
@@ -58,16 +60,15 @@ async def answering(program: Program, expected: int, *, and_no_more: bool = True
     take too long; it is made again, and `Inconclusive` is raised where none came to its end.
     """
     await program.ready()
-    earlier: list[Answer] = []
+    sent = 0
     for _ in range(TRIES):
         await settled(program)
         seen = await _search(program, expected + and_no_more)
-        earlier += seen.answers
-        is_too_many = len(seen.pids) > expected
-        if (seen.is_whole or is_too_many) and not seen.unanswered:
-            return Answering(seen.pids, tuple(earlier), seen.is_whole)
-    if seen.is_whole:
-        return Answering(seen.pids, seen.answers, seen.is_whole)
+        sent += len(seen.answers)
+        if (seen.is_whole or len(seen.pids) > expected) and not seen.unanswered:
+            break
+    if seen.is_whole or len(seen.pids) > expected:
+        return replace(seen, sent=sent)
     raise Inconclusive(
         "this machine is too busy to tell: finding out which processes answer took longer than they may be held still. "
         "Try again when less is running."
@@ -77,10 +78,10 @@ async def answering(program: Program, expected: int, *, and_no_more: bool = True
 async def _search(program: Program, most: int) -> Answering:
     found: list[int] = []
     lines: list[Connection] = []
-    silent = 0
+    is_over = False
     paused_at = math.inf
     with processes.paused() as pauses:
-        while silent < ROUNDS_WITHOUT_NEWS and len(found) < most and time.monotonic() - paused_at < MOST_PAUSED_S:
+        while not is_over and time.monotonic() - paused_at < MOST_PAUSED_S:
             fresh = [await program.connect() for _ in range(LINES)]
             for line in fresh:
                 line.send(FIRST_HALF)
@@ -89,14 +90,15 @@ async def _search(program: Program, most: int) -> Answering:
                 pid = await _taker(program, fresh, found)
             except TimeoutError:
                 break
-            if pid is None:
-                silent += 1
-                continue
-            found.append(pid)
-            paused_at = min(paused_at, time.monotonic())
-            pauses.pause(pid)
-    is_whole = silent == ROUNDS_WITHOUT_NEWS or len(found) == most
-    return Answering(tuple(found), tuple(await _finished(lines)), is_whole)
+            if pid is not None:
+                found.append(pid)
+                paused_at = min(paused_at, time.monotonic())
+                pauses.pause(pid)
+            elif not found:  # the system took the connections, so somebody will
+                break
+            is_over = pid is None or len(found) == most
+    answers = tuple(await _finished(lines))
+    return Answering(tuple(found), answers, is_over, len(answers))
 
 
 async def settled(program: Program) -> None:
@@ -128,16 +130,19 @@ async def _taker(program: Program, lines: Sequence[Connection], known: Sequence[
     ports = {line.transport.get_extra_info("sockname")[1] for line in lines if line.transport is not None}
     began = idle_since = time.monotonic()
     used_s = processes.cpu_s(program.processes())
-    while (now := time.monotonic()) - idle_since < PATIENCE_S:
+    looks_in_vain = 0
+    while looks_in_vain < LOOKS_IN_VAIN:
         tree = program.processes()
+        now_s = processes.cpu_s(tree)
+        if processes.some_run(tree) or any(processes.shares(used_s, now_s).values()):
+            used_s, idle_since, looks_in_vain = now_s, time.monotonic(), 0
+        was_idle = time.monotonic() - idle_since > PATIENCE_S
         took = processes.holders(tree, program.port)
         new = next((pid for port, pid in took.items() if port in ports and pid not in known), None)
         if new is not None:
             return new
-        now_s = processes.cpu_s(tree)
-        if processes.some_run(tree) or any(processes.shares(used_s, now_s).values()):
-            used_s, idle_since = now_s, time.monotonic()
-        if now - began > ROUND_LIMIT_S:
+        looks_in_vain += was_idle
+        if time.monotonic() - began > ROUND_LIMIT_S:
             raise TimeoutError
         await asyncio.sleep(LOOK_EVERY_S)
     return None
