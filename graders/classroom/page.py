@@ -90,7 +90,7 @@ def page(entries: Sequence[Entry]) -> str:
         checks=hardness(entries),
         statuses=Counter(entry.status for entry in entries).most_common(),
         median=f"{median(points):g}" if points else "",
-        histogram=_histogram([100 * e.total // e.max_points for e in entries if e.exercises is not None and e.max_points]),
+        histogram=_histogram([100 * e.total // e.max_points for e in entries if e.exercises and e.max_points]),
         at=now(),
     )
 
