@@ -93,21 +93,30 @@ def _learners_modules() -> list[types.ModuleType]:
 
 
 def _replace_everywhere(real: Any, jumped: Any) -> None:
-    """In modules, instances, closures and defaults, but not here."""
+    """In modules, instances, closures and defaults, but not here.
+
+    No comprehension speaks of `real`: it would keep it in a cell, and that cell would be replaced like any other.
+    """
     for holder in gc.get_referrers(real):
         if holder is globals():
             continue
         if isinstance(holder, dict):
-            for key in [key for key, value in holder.items() if value is real]:
-                holder[key] = jumped
+            for key, value in list(holder.items()):
+                if value is real:
+                    holder[key] = jumped
         elif isinstance(holder, types.CellType):
             holder.cell_contents = jumped
         elif isinstance(holder, tuple):
-            for function in gc.get_referrers(holder):
-                if isinstance(function, types.FunctionType) and function.__defaults__ is holder:
-                    function.__defaults__ = tuple(jumped if value is real else value for value in holder)
+            _replace_in_defaults(holder, real, jumped)
         elif not isinstance(holder, types.FrameType | types.ModuleType | list):
             _replace_in_instance(holder, real, jumped)
+
+
+def _replace_in_defaults(defaults: tuple[Any, ...], real: Any, jumped: Any) -> None:
+    changed = tuple(map({id(real): jumped}.get, map(id, defaults), defaults))
+    for function in gc.get_referrers(defaults):
+        if isinstance(function, types.FunctionType) and function.__defaults__ is defaults:
+            function.__defaults__ = changed
 
 
 def _replace_in_instance(instance: Any, real: Any, jumped: Any) -> None:

@@ -8,6 +8,7 @@ import gc
 import sys
 from collections import deque
 from collections.abc import Iterator, Sized
+from types import FrameType
 from typing import Any
 
 STORES = (list, deque, dict, set, tuple, bytearray)
@@ -33,18 +34,23 @@ class Scales:
 
 
 def _kept() -> Iterator[Any]:
-    """Every object that the garbage collector knows, and those that they refer to (numbers, texts, arrays)."""
+    """Every object that the garbage collector knows, and those that they hold: numbers, texts, arrays.
+
+    A dictionary or a tuple of such things is itself unknown to the collector, so what it holds is looked at, too.
+    """
     gc.collect()
     tracked = gc.get_objects()
-    own = {id(tracked), id(sys._getframe())}
-    seen = set()
-    for holder in tracked:
-        if id(holder) in own:
-            continue
-        for kept in (holder, *gc.get_referents(holder)):
-            if id(kept) not in seen and not isinstance(kept, type):
-                seen.add(id(kept))
-                yield kept
+    seen = {id(tracked)}
+    for known in tracked:
+        waiting = [known]
+        while waiting:
+            kept = waiting.pop()
+            has_its_turn = kept is not known and gc.is_tracked(kept)
+            if has_its_turn or id(kept) in seen or isinstance(kept, type | FrameType):
+                continue
+            seen.add(id(kept))
+            yield kept
+            waiting += gc.get_referents(kept)
 
 
 def _is_data(store: Sized) -> bool:
