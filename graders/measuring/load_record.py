@@ -45,7 +45,7 @@ class Served:
 
     @property
     def latency_ms(self) -> float:
-        """From the request's arrival to the last byte of the answer."""
+        """From the request's arrival to the end of the answer."""
         return 1000 * (self.ended_s - self.began_s)
 
     @property
@@ -76,17 +76,12 @@ def windows(ticks: Sequence[tuple[float, int | None]]) -> list[Window]:
     ]
 
 
-def measured(
-    steps: Iterable[Window], requests: Sequence[Reported | Served], *, by_end: bool, slow_fails: bool = False
-) -> list[LoadStep]:
-    """What each step saw, its requests counted where they began or where they ended.
-
-    `slow_fails` counts an answer slower than the objective as a failure, which a load test may do.
-    """
+def measured(steps: Iterable[Window], requests: Sequence[Reported | Served], *, by_end: bool) -> list[LoadStep]:
+    """What each step saw, its requests counted where they began or where they ended."""
     found = []
     for step in steps:
         inside = [r for r in requests if step.holds(r.ended_s if by_end else r.began_s)]
-        failures = sum(r.failed or (slow_fails and r.latency_ms > P95_OBJECTIVE_MS) for r in inside)
+        failures = sum(r.failed for r in inside)
         rps = len(inside) / (step.end_s - step.start_s)
         found.append(LoadStep(step.users, rps, p95(r.latency_ms for r in inside), failures / max(1, len(inside))))
     return found

@@ -14,7 +14,7 @@ from graders.measuring.load_test import LoadTest
 from graders.measuring.schedule import SHORTEST_STEP_S, UNLIMITED
 from graders.running.launcher import Launcher
 from graders.running.locust_process import LocustLauncher, LocustProcess
-from graders.running.locust_troubles import crash, last_exception
+from graders.running.locust_troubles import last_exception
 from graders.running.zoo_service import ZooService
 from graders.submission import Submission
 
@@ -29,7 +29,7 @@ class LoadRun:
 
     `is_over` says that it ended by itself; `where` is the line in which it hung; `raised` is the first exception that
     a task let through; `left` is what ended the program early; `printed` is the last exception in its output, and
-    `crashed` the signal that ended it; `users` sums up what the users did, and `weights` are those of their tasks.
+    `exited` how the process ended; `users` sums up what the users did, and `weights` are those of their tasks.
     """
 
     events: tuple[Reported, ...]
@@ -40,7 +40,7 @@ class LoadRun:
     raised: dict[str, Any] | None
     left: dict[str, Any] | None
     printed: str
-    crashed: str
+    exited: dict[str, Any] | None
     users: dict[str, Any]
     weights: dict[str, int] | None
     report: Any
@@ -98,7 +98,7 @@ async def run_load(
             raised=process.raised(),
             left=next(iter(process.told("left")), None),
             printed=last_exception(process.output, process.root),
-            crashed=crash(process.child.last("exited")) if process.child and is_over else "",
+            exited=process.child.last("exited") if process.child and is_over else None,
             users=users[-1] if users else {},
             weights=tasks[-1]["weights"] if tasks else None,
             report=report,

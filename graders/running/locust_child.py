@@ -39,6 +39,7 @@ def main(spec: dict[str, Any], control: Control) -> None:
     own; `arithmetic` asks `find_breaking_point`; `run` lets Locust do what it does.
     """
     gevent.reinit()
+    gevent.get_hub().loop.update_now()  # or timers are set by the moment at which Locust was imported, and fire early
     code = LearnersCode(Path(spec["root"]))
     start_answering(control, code)
     _enter(spec)

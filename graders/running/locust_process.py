@@ -15,6 +15,7 @@ from graders.running.locust_troubles import load_trouble, missing_file, no_user_
 from graders.submission import Submission
 
 WARM_LOCUST = Path(__file__).with_name("warm_locust.py")
+FORK_LIMIT_S = 30.0
 LOAD_LIMIT_S = 8.0
 WHERE_LIMIT_S = 2.0
 USERS_WITHOUT_SHAPE = 20
@@ -80,6 +81,7 @@ class LocustProcess:
     async def loaded(self) -> Mapping[str, Any]:
         """What the locustfile defines; raises `Unmet` where Locust cannot load it or finds nobody to send."""
         assert self.child is not None
+        await self.child.wait_for("forked", "exited", timeout_s=FORK_LIMIT_S)  # Locust itself may still be imported
         told = await self.child.wait_for("loaded", "broken", "exited", timeout_s=LOAD_LIMIT_S)
         if told is None or told["event"] != "loaded":
             where = None if told else await self.where()

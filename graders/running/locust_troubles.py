@@ -64,9 +64,9 @@ def ended_early(did: str, run: LoadRun) -> Unmet | None:
     """Why a run did not get as far as it should, where it did not."""
     if run.left:
         return left(did, run.left)
-    if run.crashed:
+    if run.exited and run.exited.get("signal"):
         look_at = "locustfile.py: what uses so much, or what in it is not Python?"
-        return Unmet(did, f"Locust's process ended: {run.crashed}", "a run that goes on", look_at, cause="crashed")
+        return Unmet(did, f"Locust's process ended: {ending(run.exited)}", "a run that goes on", look_at, "crashed")
     if run.where:
         return hanging(did, "it hung: Locust came to no end", run.where, run.seconds, "a run that goes on, and ends")
     return None
@@ -105,11 +105,6 @@ def _pointed(syntax: dict[str, Any]) -> str:
         return ""
     indent = len(code) - len(code.lstrip())
     return f"\n    {code.strip()}\n    {' ' * max(0, (syntax['column'] or 1) - 1 - indent)}^"
-
-
-def crash(exited: Event | None) -> str:
-    """How a process was ended by a signal that nobody sent it; empty where it ended by itself."""
-    return ending(exited) if exited and exited.get("signal") else ""
 
 
 def last_exception(output: Path, root: Path) -> str:

@@ -137,6 +137,7 @@ class Watch:
         """An exception that a task let through: to Locust no failed request, only an error in its log."""
         self._errors += 1
         if self._errors <= MAX_ERRORS:
+            self.flush()  # or an error would be heard of before the requests that came first
             self._control.send("raised", **self._code.describe(exception))
 
     def _note_crowd(self) -> None:

@@ -20,6 +20,7 @@ from graders.measuring.objective import P95_OBJECTIVE_MS
 GOOD = b'{"prediction": 0.85, "model_version": "1.0.0"}'
 SLOW_S = P95_OBJECTIVE_MS / 1000 + 0.05
 CALM_S = 0.05
+FAST_S = 0.01
 ANSWER_HEADER = b"x-lab-answer"  # by this number, what a client made of an answer is set beside what it was
 MAX_RECORDS = 50_000
 Message = dict[str, Any]
@@ -54,16 +55,14 @@ class Service:
         status, body, fault = await self._answer(scope["method"], scope["path"], await _body(receive))
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body) or 1).encode())]
         headers.append((ANSWER_HEADER, str(number).encode()))
-        try:
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            if not body:
-                raise DroppedConnectionError
-            await send({"type": "http.response.body", "body": body})
-        finally:
-            if len(self.record) < MAX_RECORDS:
-                ended = time.monotonic()
-                self.record.append(Served(began, ended, scope["method"], scope["path"], status, fault, number))
-                self.on_served(self.record[-1])
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        if len(self.record) < MAX_RECORDS:  # before the last byte, so that whoever has the answer finds it there
+            served = Served(began, time.monotonic(), scope["method"], scope["path"], status, fault, number)
+            self.record.append(served)
+            self.on_served(served)
+        if not body:
+            raise DroppedConnectionError
+        await send({"type": "http.response.body", "body": body})
 
     async def _answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes, bool]:
         if method == "POST" and (path == "/predict" or path.startswith("/predict/")):
@@ -162,6 +161,28 @@ class DropsConnections(Service):
         return 200, b"", True
 
 
+@dataclass
+class StallsOnDemand(Service):
+    """Fast, save for a time in which nobody is answered: POST /stall with `after_s` and `for_s` says when."""
+
+    stall: tuple[float, float] = (0.0, 0.0)
+
+    async def _answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes, bool]:
+        if (method, path) == ("POST", "/stall"):
+            asked = json.loads(body)
+            begins = time.monotonic() + float(asked["after_s"])
+            self.stall = (begins, begins + float(asked["for_s"]))
+            return 200, body, False
+        return await super()._answer(method, path, body)
+
+    async def predict(self) -> tuple[int, bytes, bool]:
+        """Fast, or as late as the stall ends."""
+        begins, ends = self.stall
+        now = time.monotonic()
+        await asyncio.sleep(ends - now if begins <= now < ends else FAST_S)
+        return 200, GOOD, False
+
+
 ZOO = {
     kind.__name__: kind
     for kind in (
@@ -174,6 +195,7 @@ ZOO = {
         SlowTail,
         OnePercentErrors,
         DropsConnections,
+        StallsOnDemand,
     )
 }
 
