@@ -27,7 +27,9 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"graders.running", "graders.measuring", "graders.exact"}),
     frozenset({"graders.reporting", "graders.unlocking"}),
     frozenset({"graders.classroom", "graders.experiments", "graders.grading", "graders.session", "graders.voices"}),
-    frozenset({"graders.plugin", "graders.cli", "graders.commands", "graders.classroom.inside"}),
+    frozenset(
+        {"graders.plugin", "graders.cli", "graders.commands", "graders.classroom.inside", "graders.classroom.probe"}
+    ),
 )
 """From the ground up: a part may import its own floor and those below it."""
 
