@@ -81,6 +81,7 @@ def page(entries: Sequence[Entry]) -> str:
     """The page of a class."""
     css, js = _part("gradebook.css"), _part("gradebook.js")
     points = [entry.total for entry in entries if entry.exercises is not None]
+    shares = [100 * entry.total // entry.max_points for entry in entries if entry.exercises and entry.max_points]
     return _template().render(
         css=css,
         js=js,
@@ -90,7 +91,7 @@ def page(entries: Sequence[Entry]) -> str:
         checks=hardness(entries),
         statuses=Counter(entry.status for entry in entries).most_common(),
         median=f"{median(points):g}" if points else "",
-        histogram=_histogram([100 * e.total // e.max_points for e in entries if e.exercises and e.max_points]),
+        histogram=_histogram(shares),
         at=now(),
     )
 

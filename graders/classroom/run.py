@@ -255,11 +255,11 @@ class _Run:
 
 
 def _result_of(future: Future[Result]) -> Result:
-    """What a grading returned; where a cluster lost it too often, that."""
+    """What a grading returned; where it was lost (by a cluster, too often), that."""
     try:
         return future.result()
     except Exception as error:
-        return Result(Ended.DIED, why=f"the cluster lost it: {type(error).__name__}: {error}"[:400])
+        return Result(Ended.DIED, why=f"the grading was lost: {type(error).__name__}: {error}"[:400])
 
 
 def _card_in(result: Result, name: str) -> ReportCard:
