@@ -35,6 +35,7 @@ from graders.running.asking import (
     unmatched,
     wrong_method,
 )
+from graders.running.contest import wrong_status
 from graders.running.reported import (
     figures_are_right,
     header_is_right,
@@ -45,6 +46,7 @@ from graders.running.reported import (
     stages_are_right,
 )
 from graders.running.service import Service
+from graders.running.stock import Stock
 from graders.running.traffic import Traffic
 
 PROBE = "graders.running.probes:install"
@@ -54,15 +56,36 @@ SPREAD = ("max_ms", "min_ms", "avg_ms")  # the figures that mean the same for a 
 SEED = 20
 
 
+@pytest.fixture(scope="module")
+async def stock(lab):
+    """Services that nobody has asked anything yet, one started ahead."""
+    stock = Stock(lambda: Service(lab.launcher, lab.grading.submission, probe=PROBE))
+    yield stock
+    await stock.end()
+
+
 @pytest.fixture
-async def traffic(start_service):
-    """Requests to a service of its own, which nobody has asked anything yet."""
-    return Traffic(await start_service(probe=PROBE))
+async def new_traffic(stock):
+    """Begins requests to a service of their own."""
+
+    async def begin():
+        return Traffic(await stock.take())
+
+    yield begin
+    await stock.end_taken()
+
+
+async def metrics_are_there(service):
+    """GET /metrics is answered 200: asked before seconds of traffic, of another process, where it spoils no count."""
+    answer = await service.get("/metrics")
+    if answer.status != 200:
+        raise await wrong_status(service, answer)
 
 
 @check(points=2)
-async def test_metrics_shape(traffic, expect):
+async def test_metrics_shape(new_traffic, expect):
     """GET /metrics answers with all keys and the right types; before any traffic each figure is null."""
+    traffic = await new_traffic()
     fresh = await traffic.metrics()
 
     expect(
@@ -89,8 +112,9 @@ async def test_metrics_shape(traffic, expect):
 
 
 @check(points=3)
-async def test_counts_every_request(traffic, expect):
+async def test_counts_every_request(new_traffic, expect):
     """Every request is counted, 404, 405 and 422 included; reading /metrics is not."""
+    traffic = await new_traffic()
     asks = {
         "GET /health": [health()] * 2,
         "GET /_lab/delay": [delay()] * 3,
@@ -151,10 +175,11 @@ def spread_delays(stretch):
 
 
 @check(points=4)
-async def test_percentiles(start_service, expect):
+async def test_percentiles(service, new_traffic, expect):
     """Minimum, mean, maximum, p50, p95 and p99 are right for known delays, by any standard definition."""
+    await metrics_are_there(service)
     for stretch in STRETCHES:
-        traffic = Traffic(await start_service(probe=PROBE))
+        traffic = await new_traffic()
         sent = await traffic.one_by_one(spread_delays(stretch))
         did = f"sent {len(sent)} requests one after another, with delays from 0 to {85 * stretch} ms in shuffled order"
 
@@ -178,10 +203,11 @@ async def test_percentiles(start_service, expect):
 
 
 @check(points=4)
-async def test_overlapping_requests(start_service, expect):
+async def test_overlapping_requests(service, new_traffic, expect):
     """The figures are also right for requests that are in flight together."""
+    await metrics_are_there(service)
     for stretch in STRETCHES:
-        traffic = Traffic(await start_service(probe=PROBE))
+        traffic = await new_traffic()
         longest_first = [(0.0015 * stretch * n, delay((370 - 3.5 * n) * stretch)) for n in range(99)]
         quick = [((0.17 + 0.002 * n) * stretch, pause()) for n in range(100)]
         sent = await traffic.together([*longest_first, *quick], connections=len(longest_first) + 5)
@@ -200,8 +226,9 @@ async def test_overlapping_requests(start_service, expect):
 
 
 @check(points=2)
-async def test_errors_are_counted(traffic, expect):
+async def test_errors_are_counted(new_traffic, expect):
     """A handler that raises is answered 500, counted as an error and timed, and the server goes on; 4xx is none."""
+    traffic = await new_traffic()
     await traffic.one_by_one([delay(5), refuse(409, 3), refuse(403, 3), invalid()])
     for delay_ms in (30, 45):
         failed = await traffic.send(error(delay_ms))
@@ -236,8 +263,9 @@ async def test_errors_are_counted(traffic, expect):
 
 
 @check(points=2)
-async def test_labels_are_templates(traffic, expect):
+async def test_labels_are_templates(new_traffic, expect):
     """50 requests to one route with 50 ids make one entry, named after the route's template."""
+    traffic = await new_traffic()
     await traffic.one_by_one([item(uuid.uuid4().hex[:8]) for _ in range(50)])
 
     def one_entry(told):
@@ -256,8 +284,9 @@ async def test_labels_are_templates(traffic, expect):
 
 
 @check(points=2)
-async def test_server_timing(traffic, expect):
+async def test_server_timing(new_traffic, expect):
     """Every response of a route carries the header Server-Timing with the time that the service took for it."""
+    traffic = await new_traffic()
     asks = [delay(5), item(1, 25), refuse(409, 15), refuse(404), invalid(), health()]
     sent = await traffic.one_by_one(asks)
     await traffic.send(delay())
@@ -331,8 +360,9 @@ async def test_stages(start_service, expect):
 
 
 @check(points=2)
-async def test_request_log(traffic, submission, expect):
+async def test_request_log(new_traffic, submission, expect):
     """Each request writes one line of JSON to standard output, failed ones too, and none is lost under load."""
+    traffic = await new_traffic()
     await traffic.one_by_one([delay(5), item("first", 20), refuse(409, 10), invalid(), unmatched("/_lab/nowhere")])
     await traffic.one_by_one([wrong_method("/_lab/delay"), error(15)])
     await traffic.together([(0.0, item(n, n % 5)) for n in range(150)], connections=12)
@@ -356,10 +386,10 @@ async def test_request_log(traffic, submission, expect):
 
 
 @check(points=2)
-async def test_request_id(start_service, expect):
+async def test_request_id(new_traffic, expect):
     """X-Request-ID is echoed, or made where there is none, and stands in the request's log line."""
     for stretch in STRETCHES:
-        traffic = Traffic(await start_service(probe=PROBE))
+        traffic = await new_traffic()
         given = {}
 
         def named(ask, given=given):
@@ -381,8 +411,9 @@ async def test_request_id(start_service, expect):
 
 
 @check(points=2, bonus=True)
-async def test_streaming(traffic, expect):
+async def test_streaming(new_traffic, expect):
     """A streamed answer is timed to its last byte."""
+    traffic = await new_traffic()
     await traffic.one_by_one([stream(60), delay(), stream(90), delay()])
     did = "sent 2 requests whose answers stream: the first bytes at once, the last ones 60 and 90 ms later"
 
@@ -397,8 +428,9 @@ HOUR_S = 3600
 
 
 @check(points=2, bonus=True)
-async def test_clock_jump(traffic, expect):
+async def test_clock_jump(new_traffic, expect):
     """Latencies are right although the wall clock is set while requests are in flight."""
+    traffic = await new_traffic()
     jumps = await traffic.one_by_one([jump(40, HOUR_S), jump(60, -HOUR_S)])
     await traffic.send(delay())
     did = "sent 2 requests; while each was in flight, the wall clock jumped by an hour, first forwards, then back"
@@ -423,6 +455,7 @@ async def flooding(request, lab):
     service.start()
 
     async def flooded_traffic():
+        await metrics_are_there(lab.service)
         await service.ready()
         traffic = Traffic(service)
         await traffic.send(flood())

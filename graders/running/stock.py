@@ -1,0 +1,43 @@
+"""Services that are started before they are asked for, so that a check need not wait for its own."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from graders.running.service import Service
+
+
+class Stock:
+    """Fresh services of one kind: whoever takes one lets the next one start meanwhile."""
+
+    def __init__(self, make: Callable[[], Service], ahead: int = 1) -> None:
+        self._make = make
+        self._ahead = ahead
+        self._waiting: deque[Service] = deque()
+        self._taken: list[Service] = []
+
+    async def take(self) -> Service:
+        """A service that nobody has asked anything yet; raises `Unmet` where it does not start."""
+        self._fill(1)
+        service = self._waiting.popleft()
+        self._taken.append(service)
+        await service.ready()
+        self._fill(self._ahead)
+        return service
+
+    def _fill(self, count: int) -> None:
+        while len(self._waiting) < count:
+            self._waiting.append(self._make())
+            self._waiting[-1].start()
+
+    async def end_taken(self) -> None:
+        """End those that were taken."""
+        while self._taken:
+            await self._taken.pop().end()
+
+    async def end(self) -> None:
+        """End all of them."""
+        self._taken += self._waiting
+        self._waiting.clear()
+        await self.end_taken()
