@@ -24,6 +24,7 @@ EXERCISE = "exercise5"
 ON_FILES = {"base_image", "layer_order", "non_root", "starts_the_service", "healthcheck", "dockerignore", "compose"}
 ALWAYS_RUN = (
     "copies_before_installing",
+    "copies_one_level_off",
     "health_check_cannot_fail",
     "health_check_only_connects",
     "listens_on_another_port",

@@ -143,7 +143,8 @@ class Container(Service):
     async def _said(self) -> str:
         lines: list[str] = []
         for _ in range(LOG_LOOKS):
-            logs = await self._engine.run("logs", "--tail", "30", self._name)
+            # All of it: with --tail, Podman 4.3 loses the beginning of a line that was written in two parts.
+            logs = await self._engine.run("logs", self._name)
             lines = [line for line in f"{logs.out}\n{logs.err}".splitlines() if line.strip()][-6:]
             if lines or not self.is_over:
                 break
