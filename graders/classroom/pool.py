@@ -11,7 +11,7 @@ from typing import Any
 
 from graders.grading import usable_cores
 
-CONNECT_LIMIT_S = 20
+CONNECT_LIMIT_S = 10
 
 
 class NoClusterError(Exception):
