@@ -156,8 +156,9 @@ class Keeper:
         self._printed += chunk[: MAX_PRINTED_BYTES - len(self._printed)]
 
     def _text(self) -> str:
-        """What was printed, without the line that names a page of the sandbox's own."""
-        lines = self._printed.decode(errors="replace").splitlines()
+        """What was printed, without folders of this machine."""
+        place = f"{bubble.CLASS}/{self._order.name}"
+        lines = self._printed.decode(errors="replace").replace(self._order.submission, place).splitlines()
         return tame("\n".join(line for line in lines if not line.startswith("  page  ")), MAX_PRINTED_BYTES)
 
     def _end(self, process: subprocess.Popen[bytes], at_once: bool) -> int:

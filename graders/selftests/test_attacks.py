@@ -80,7 +80,9 @@ def test_nothing_is_left_behind(graded: Graded, level: str) -> None:
     marked = [p.info for p in psutil.process_iter(["pid", "cmdline"]) if MARK in (p.info["cmdline"] or [])]
     assert marked == []
     assert not (left.out / ".work").exists()
-    assert sorted(p.name for p in left.out.iterdir()) == [".lock", "gradebook.csv", "gradebook.html", "reports"]
+    known = {".lock", "gradebook.csv", "gradebook.html", "reports"}
+    found = {p.name for p in left.out.iterdir()}
+    assert found == known or (level == "none" and found > known)  # a plain process may write where its user may
 
 
 @pytest.mark.parametrize("level", LEVELS)
