@@ -145,11 +145,25 @@ def grade(
     exercises: Annotated[str | None, typer.Option(help="Such as 1,2; all by default.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="A Dask scheduler's address: grade on its workers.")] = None,
     columns: Annotated[str | None, typer.Option(help="A second CSV for a platform: HEADING=COLUMN,...")] = None,
+    report: Annotated[
+        list[str] | None, typer.Option(help="A further format for each report folder; repeat it.")
+    ] = None,
 ) -> None:
     """Grade a class, unattended: a gradebook, and a report for each submission."""
     from graders.commands.grade import grade as run
 
-    run(paths, out, jobs, timeout, isolate.value, exercises, scheduler, columns)
+    run(paths, out, jobs, timeout, isolate.value, exercises, scheduler, columns, report or [])
+
+
+@app.command("gradescope-kit")
+def gradescope_kit(
+    out: Annotated[Path, typer.Option(help="The zip to write.")] = Path("autograder.zip"),
+    exercises: Annotated[str | None, typer.Option(help="Such as 1,2; all by default.")] = None,
+) -> None:
+    """Write the autograder zip for a Gradescope assignment."""
+    from graders.commands.kit import write_kit
+
+    write_kit(out, exercises)
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from graders.verdict import ReportCard
 
 RESULT = "result.json"
 FILES = {"report.json": "json", "report.md": "markdown", "report.html": "html"}
+SUFFIXES = {"markdown": ".md", "html": ".html", "github": ".txt"}
 RESERVE_BYTES = 16 * 2**20
 FULL = (errno.ENOSPC, errno.EDQUOT)
 VERSION = 1
@@ -76,8 +77,9 @@ class Entry:
 class Ledger:
     """The output folder of one run; a context that keeps other runs out."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, formats: Sequence[str] = ()) -> None:
         self.out = out
+        self._files = FILES | {f"{name}{SUFFIXES.get(name, '.json')}": name for name in formats}
         self.reports = out / "reports"
         self.work = out / ".work"
         self._reserve = out / ".reserve"
@@ -125,7 +127,7 @@ class Ledger:
                 found[path.parent.name] = entry
         return found
 
-    def commit(self, entry: Entry, card: ReportCard | None, printed: str) -> Entry:
+    def commit(self, entry: Entry, card: ReportCard, printed: str) -> Entry:
         """Write the reports of one submission, its result last. Raises `DiskFullError` where there is no space."""
         try:
             return self._write(entry, card, printed)
@@ -141,20 +143,18 @@ class Ledger:
             ) from error
         raise DiskFullError(f"{self.out}: {os.strerror(errno.ENOSPC)}")  # this one is kept, and it is the last
 
-    def _write(self, entry: Entry, card: ReportCard | None, printed: str) -> Entry:
+    def _write(self, entry: Entry, card: ReportCard, printed: str) -> Entry:
         folder = self.reports / entry.slug
         (folder / RESULT).unlink(missing_ok=True)  # from here to the end, there is no result
         texts = {"card.txt": printed} if printed else {}
-        if card is not None:
-            texts |= {file: FORMATS[name](card) for file, name in FILES.items() if name in FORMATS}
+        texts |= {file: FORMATS[name](card) for file, name in self._files.items()}
         texts |= {"why.txt": "\n".join([entry.why, *entry.notes]).strip() + "\n"} if entry.why or entry.notes else {}
         for old in folder.glob("*"):
             if old.name not in texts:
                 old.unlink(missing_ok=True)
         for file, text in texts.items():
             write_atomically(folder / file, text)
-        shown = next((file for file in ("report.html", "report.md", "why.txt") if file in texts), "")
-        told = Entry(**{**asdict(entry), "report": f"reports/{entry.slug}/{shown}"})
+        told = replace(entry, report=f"reports/{entry.slug}/report.html")
         write_atomically(folder / RESULT, json.dumps({"version": VERSION, **asdict(told)}, indent=1) + "\n")
         return told
 

@@ -42,6 +42,7 @@ class Options:
     columns: dict[str, str] = field(default_factory=dict)
     state: Path = Path()
     attempts: int = 2
+    reports: tuple[str, ...] = ()
 
 
 class Audience(Protocol):
@@ -75,7 +76,7 @@ class Graded:
 
 def grade_class(options: Options, audience: Audience) -> Graded:
     """Grade everything that is not graded yet; raises what `Ledger`, `choose` and `pool_for` raise."""
-    with Ledger(options.out) as ledger:
+    with Ledger(options.out, options.reports) as ledger:
         if options.scheduler is None:
             for warning in level_here(options.isolate).warnings:
                 audience.warn(warning)
@@ -111,7 +112,8 @@ class _Run:
             if given.folder is None:
                 entry = self._blank(given, "refused")
                 if not self._is_known(given):
-                    self._commit(replace(entry, why=given.trouble, notes=given.notes), None, "")
+                    card = empty_card(given.student, given.trouble, environment() | {"isolation": ""})
+                    self._commit(replace(entry, why=given.trouble, notes=given.notes), card, "")
 
     def grade(self, pool: Pool) -> None:
         """Grade what is not known; then once more, alone, what could not be judged in the crowd."""
@@ -208,7 +210,7 @@ class _Run:
             graded_at=now(),
         )
 
-    def _commit(self, entry: Entry, card: ReportCard | None, printed: str) -> None:
+    def _commit(self, entry: Entry, card: ReportCard, printed: str) -> None:
         self._entries[entry.slug] = entry
         try:
             self._entries[entry.slug] = self._ledger.commit(entry, card, printed)

@@ -52,6 +52,15 @@ def find_exercise(text: str) -> Exercise:
     stop(f"{text}: there is no such exercise; there are {', '.join(e.id for e in EXERCISES)}.")
 
 
+def chosen_exercises(text: str | None) -> tuple[str, ...]:
+    """`1,2` or `exercise1,exercise2`: their ids, in order; all that give points where nothing is said."""
+    known = tuple(e.id for e in EXERCISES if e.number > 0)
+    if not text:
+        return known
+    wanted = {find_exercise(word).id for word in text.split(",")}
+    return tuple(name for name in known if name in wanted)
+
+
 def grading_of(submission: Submission) -> Grading:
     """What is remembered of a submission, on these very files."""
     return Grading(submission, Memory(state_folder(LAB)))

@@ -15,9 +15,10 @@ from graders.classroom.levels import UnavailableError
 from graders.classroom.pool import NoClusterError
 from graders.classroom.progress import Display
 from graders.classroom.run import Graded, Options, grade_class, totals
-from graders.commands.common import find_exercise, stop
-from graders.curriculum import EXERCISES, LAB
+from graders.commands.common import chosen_exercises, stop
+from graders.curriculum import LAB
 from graders.grading import state_folder
+from graders.reporting.reports import FORMATS
 from graders.running.launcher import Launcher
 from graders.running.packages import Packages
 
@@ -33,21 +34,25 @@ def grade(
     exercises: str | None,
     scheduler: str | None,
     columns: str | None,
+    reports: list[str],
 ) -> None:
     """Grade every submission in the paths; the exit code is 0 if all were graded, 1 if some need a look."""
     if sys.platform != "linux":
         stop("lab grade runs on Linux: it depends on what that system offers to keep submissions apart.")
+    if unknown := [name for name in reports if name not in FORMATS]:
+        stop(f"--report {unknown[0]}: there is no such format; there are {', '.join(FORMATS)}.")
     try:
         options = Options(
             tuple(paths),
             out.absolute(),
-            _chosen(exercises),
+            chosen_exercises(exercises),
             isolate,
             timeout_s,
             jobs,
             scheduler,
             parse_columns(columns) if columns else {},
             state_folder(LAB),
+            reports=tuple(reports),
         )
     except ColumnError as error:
         stop(str(error))
@@ -64,14 +69,6 @@ def grade(
     finally:
         display.end()
     raise typer.Exit(_tell(graded, options))
-
-
-def _chosen(text: str | None) -> tuple[str, ...]:
-    known = tuple(e.id for e in EXERCISES if e.number > 0)
-    if not text:
-        return known
-    wanted = {find_exercise(word).id for word in text.split(",")}
-    return tuple(name for name in known if name in wanted)
 
 
 async def broken_packages(state: Path) -> dict[str, str]:
