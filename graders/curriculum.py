@@ -76,6 +76,7 @@ EXERCISES = (
     Exercise(0, "Set up", ("app/**",), ("app/main.py",)),
     Exercise(1, "A first inference endpoint", ("app/**",), ("app/main.py", "app/observations.py")),
     Exercise(2, "Timing middleware", ("app/**",), ("app/metrics.py", "app/timing.py", "app/logs.py", "app/main.py")),
+    Exercise(3, "Load testing", ("locustfile.py",), ("locustfile.py",)),
     Exercise(
         4,
         "Tuning for throughput",
