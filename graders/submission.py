@@ -114,9 +114,10 @@ class Submission:
     def copy_to(self, folder: Path) -> Path:
         """Copy it, without caches and links and with the lab's own given files, and return the copy's root.
 
-        A package that would hide a given file (`app/model/` beside `app/model.py`) is left out.
+        What would hide a given file is left out: a package or a compiled module of its name (`app/model/` or
+        `app/model.abi3.so` beside `app/model.py`), a folder in its place.
         """
-        twins = tuple(given.removesuffix(".py") + "/" for given in GIVEN)
+        twins = tuple(given.removesuffix(".py") + follows for given in GIVEN for follows in "/.")
         for relative, path in self.files():
             if relative.startswith(twins):
                 continue

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from graders.files import read_regular
 from graders.measuring.load_record import Reported, Served, windows
 from graders.measuring.load_test import LoadTest
 from graders.measuring.schedule import SHORTEST_STEP_S, UNLIMITED
@@ -121,10 +121,8 @@ def _read_report(process: LocustProcess) -> tuple[Any, str]:
         return None, "no file was there"
     if process.report.stat().st_size > MAX_REPORT_BYTES:
         return None, f"a file of more than {MAX_REPORT_BYTES >> 20} MiB was there"
-    with contextlib.suppress(OSError):
-        text = process.report.read_text(encoding="utf-8", errors="replace")
-        try:
-            return json.loads(text), ""
-        except (ValueError, RecursionError):
-            return None, f"a file was there that is not JSON; it begins with {text[:60]!r}"
-    return None, "the file could not be read"
+    text = read_regular(process.report, MAX_REPORT_BYTES).decode("utf-8", "replace")
+    try:
+        return json.loads(text), ""
+    except (ValueError, RecursionError):
+        return None, f"a file was there that is not JSON; it begins with {text[:60]!r}"

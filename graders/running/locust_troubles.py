@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import linecache
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graders.expect import Unmet
+from graders.files import read_regular
 from graders.running.troubles import Event, at, ending, last_place, traceback_of
 
 if TYPE_CHECKING:
     from graders.running.load_run import LoadRun
 
+MAX_OUTPUT_BYTES = 2**20
 LOADED = "loaded locustfile.py into Locust, headless"
 WANTED = "a locustfile that Locust can load, with InferenceUser, StepLoad and find_breaking_point in it"
 FRAME = re.compile(r'^ {2}File "(?P<file>[^"]+)", line (?P<line>\d+),? in (?P<function>.+)$')
@@ -109,15 +110,14 @@ def _pointed(syntax: dict[str, Any]) -> str:
 
 def last_exception(output: Path, root: Path) -> str:
     """The last traceback that a run printed, with the learner's own lines alone; empty where there is none."""
-    with contextlib.suppress(OSError):
-        text = output.read_text(encoding="utf-8", errors="replace")
-        _, found, traceback = text.rpartition("Traceback (most recent call last)")
-        error = re.search(r"^[A-Za-z_][\w.]*(?:: .*)?$", traceback, re.MULTILINE)
-        if found and error:
-            frames = _frames(traceback, root)
-            lines = [f"  {at(frame)}, in {frame['function']}\n      {frame['code']}" for frame in frames]
-            return "\n".join([*lines, error[0][:300]])
-    return ""
+    text = read_regular(output, MAX_OUTPUT_BYTES).decode("utf-8", "replace")
+    _, found, traceback = text.rpartition("Traceback (most recent call last)")
+    error = re.search(r"^[A-Za-z_][\w.]*(?:: .*)?$", traceback, re.MULTILINE)
+    if not found or not error:
+        return ""
+    frames = _frames(traceback, root)
+    lines = [f"  {at(frame)}, in {frame['function']}\n      {frame['code']}" for frame in frames]
+    return "\n".join([*lines, error[0][:300]])
 
 
 def _frames(text: str, root: Path) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from graders.files import read_regular
 from graders.measuring.load_record import Served
 from graders.running.zoo import ZOO, LimitedCapacity, Service
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 0.5
 ROWS_AT_ONCE = 2_000
+MAX_CROWD_BYTES = 32
 
 
 def main(spec: dict[str, Any], control: Control, listener: socket.socket) -> None:
@@ -77,8 +79,8 @@ def _service(spec: dict[str, Any]) -> Service:
     crowd = Path(spec["crowd"])
 
     def users() -> int:
-        with contextlib.suppress(OSError, ValueError):
-            return int(crowd.read_text(encoding="ascii"))
+        with contextlib.suppress(ValueError):
+            return int(read_regular(crowd, MAX_CROWD_BYTES))
         return 0
 
     return LimitedCapacity(capacity=int(spec["capacity"]), crowd=users)
