@@ -20,7 +20,7 @@ NEEDS = {
     "cpu_bound_keeps_loop_free": ("one",),
     "thread_pool_size": ("one", "narrow"),
     "sheds_load": ("limited", "one"),
-    "recovers": ("failing",),
+    "recovers": ("limited",),
     "reuses_connections": ("one", "narrow"),
     "upstream_faults": ("one", "unset", "narrow", "two"),
     "micro_batching": ("narrow", "one", "two"),
@@ -222,7 +222,9 @@ async def test_sheds_load(programs, payloads, tuning, expect):
 @check(points=2)
 async def test_recovers(programs, payloads, tuning, expect):
     """After bursts, clients that hang up, 422s and errors, four predictions fit in again, and no fifth."""
-    (program,) = await programs("failing")
+    (program,) = await programs("limited")
+    if not (await tuning.recovered(program, payloads)).is_complete:
+        await program.restart()  # what an earlier check left behind is not this one's subject
     burst = payloads.predictions(tuning.BURST)
     events = {
         f"after a burst of {len(burst)}": lambda: program.burst(burst, limit_s=6.0),
@@ -426,7 +428,7 @@ async def test_metrics_across_workers(programs, payloads, tuning, expect):
     (two,) = await programs("two")
     before = await tuning.settled_count(two)
     served = 0
-    for _ in range(3):
+    for _ in range(2):
         seen = await tuning.answering(two, 2, and_no_more=False)
         tuning.require.answered(two, seen)
         served += seen.sent

@@ -134,6 +134,20 @@ class Shed:
         return max(done) - min(a.sent_s for a in self.accepted) if done else math.inf
 
     @property
+    def waiting(self) -> int:
+        """How many accepted predictions were in the service, not answered yet, at a moment when it had read them all.
+
+        Such a moment is when a question was answered that was sent after the answer to another one, which was itself
+        sent behind the predictions: the service takes up what has come in turn. Of those that were there, no more than
+        `limit` can have been at work; the others waited. 0 where there was no such moment, or only after the first
+        accepted one was done.
+        """
+        asked = sorted((a for a in self.others if a.done_s is not None), key=lambda a: a.sent_s)
+        seconds = (b.done_s for a in asked for b in asked if a.done_s is not None and b.sent_s >= a.done_s)
+        moment = min((s for s in seconds if s is not None and s < self.first_accepted_s), default=None)
+        return 0 if moment is None else len(self.accepted)
+
+    @property
     def is_exact(self) -> bool:
         """Whether the burst shows the limit: prompt, and as many accepted, at the same time, as it has places.
 

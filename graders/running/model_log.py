@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,21 @@ class ModelLog:
     def mark(self) -> int:
         """A place in the log: now."""
         return len(self.calls())
+
+    @contextlib.contextmanager
+    def out_of_reach(self) -> Iterator[None]:
+        """Inside, no call of the model can note itself, so that each one raises an OSError."""
+        aside = self.path.with_suffix(".aside")
+        was_there = self.path.exists()
+        if was_there:
+            self.path.rename(aside)
+        self.path.mkdir()
+        try:
+            yield
+        finally:
+            self.path.rmdir()
+            if was_there:
+                aside.rename(self.path)
 
     def since(self, mark: int, name: str | None = None) -> list[Call]:
         """The calls after a mark."""

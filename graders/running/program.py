@@ -29,6 +29,7 @@ START_LIMIT_S = 60.0
 START_CPU_LIMIT_S = 12.0
 IDLE_S = 4.0  # a start that uses no processor time for so long will not get anywhere
 LOOK_EVERY_S = 0.02
+LOOK_AT_CPU_EVERY_S = 0.5
 ASK_LIMIT_S = 5.0
 PORT_TRIES = 3
 PORTS = (10_240, 32_000)  # below the range from which systems take the ports of clients
@@ -113,7 +114,7 @@ class Program:
     async def _listens(self) -> bool:
         """Wait for a TCP connect that succeeds; give up when the program ends, idles or burns its time."""
         assert self._child is not None
-        self._began = busy_at = time.monotonic()
+        self._began = busy_at = looked_at = time.monotonic()
         used_s = 0.0
         while time.monotonic() - self._began < START_LIMIT_S:
             if await self._is_reachable():
@@ -121,10 +122,13 @@ class Program:
             await self._child.wait_for("exited", timeout_s=LOOK_EVERY_S)
             if self._child.is_over or self._child.last("exited"):
                 return False
+            if time.monotonic() - looked_at < LOOK_AT_CPU_EVERY_S:
+                continue
+            looked_at = time.monotonic()
             now_s = sum(processes.cpu_s(self.processes()).values())
             if now_s > used_s or self._child.pid is None:  # the lab itself may still be starting
-                used_s, busy_at = now_s, time.monotonic()
-            if time.monotonic() - busy_at > IDLE_S or used_s > START_CPU_LIMIT_S:
+                used_s, busy_at = now_s, looked_at
+            if looked_at - busy_at > IDLE_S or used_s > START_CPU_LIMIT_S:
                 return False
         return False
 
@@ -240,6 +244,11 @@ class Program:
             await self._child.end()
             await asyncio.to_thread(processes.end_all, known)
         self._child, self._up = None, False
+
+    async def restart(self) -> None:
+        """End it and start it afresh, with everything forgotten."""
+        await self._end_processes()
+        await self.ready()
 
     async def end(self) -> None:
         """End the program, everything that it started, and its feature store."""

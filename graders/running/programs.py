@@ -24,7 +24,6 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
         "FEATURE_STORE_TIMEOUT": "30",
         "PIPELINE_DELAYS_MS": "0,500,0",
     },
-    "failing": {"WEB_CONCURRENCY": "1", "MAX_CONCURRENCY": "4", "PIPELINE_DELAYS_MS": "none"},
     "narrow": {
         "WEB_CONCURRENCY": "1",
         "THREAD_POOL_SIZE": "10",
@@ -35,8 +34,7 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
 }
 """Name to settings, in the order in which they are needed.
 
-`failing` has a /predict/staged that raises each time. A FEATURE_STORE_TIMEOUT of 30 s stands where time is not the
-question, so that a busy machine cannot make it one.
+A FEATURE_STORE_TIMEOUT of 30 s stands where time is not the question, so that a busy machine cannot make it one.
 """
 
 OTHER_HOST = "127.0.0.2"

@@ -113,6 +113,33 @@ def test_five_are_too_many() -> None:
     assert (found.count, found.most) == (5, 4)
 
 
+def asked_behind(shed: Shed, *moments: tuple[float, float]) -> Shed:
+    """The same burst with questions behind it, each sent and answered at these moments."""
+    others = [Answer(99, "GET /health", sent_s, done_s, done_s, 200) for sent_s, done_s in moments]
+    return Shed(Timeline((*shed.timeline.answers, *others)), shed.limit, shed.takes_s)
+
+
+def test_accepted_although_everything_was_read() -> None:
+    """Two questions in a row, answered before the first prediction was done: all twenty were there, and waited."""
+    queue = burst(20, shed_at_s=0.0, done_s=0.5)
+
+    assert asked_behind(queue, (0.0, 0.02), (0.03, 0.04)).waiting == 20
+
+
+def test_questions_together_prove_nothing() -> None:
+    """Questions that were in flight together do not show that the predictions were read before."""
+    queue = burst(20, shed_at_s=0.0, done_s=0.5)
+
+    assert asked_behind(queue, (0.0, 0.04), (0.03, 0.05)).waiting == 0
+
+
+def test_late_questions_prove_nothing() -> None:
+    """Questions that were answered after the first prediction do not show who waited."""
+    queue = burst(20, shed_at_s=0.0, done_s=0.11)
+
+    assert asked_behind(queue, (0.0, 0.02), (0.03, 0.12)).waiting == 0
+
+
 def test_nobody_accepted() -> None:
     """A burst in which everybody is turned away shows nothing and breaks nothing."""
     none = burst(0, shed_at_s=0.02, refused=20)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 LIMIT = 4
 BURST = 20
-ALWAYS_OPEN = ("/health", "/metrics")
+ALWAYS_OPEN = (("/health", 0.0), ("/metrics", 0.0), ("/health", 0.03), ("/metrics", 0.05), ("/health", 0.07))
+"""What is asked behind the predictions, and how many seconds after them."""
+
 BURST_LIMIT_S = 6.0
 RECOVERY_S = 1.0
 LEAST_TRIES = 3
@@ -31,16 +33,26 @@ async def limited_burst(
 ) -> Decided[Shed]:
     """Send bursts of one prediction for each path, /health and /metrics behind them, until one shows the limit."""
 
+    had_too_few = has_too_few = False
+
     async def look() -> Shed:
+        nonlocal has_too_few
+        if had_too_few:  # places may still have been on their way back; within a second they are back
+            has_too_few = not (await recovered(program, payloads)).is_complete
         predictions = [payloads.predict(path) for path in paths]
-        open_ones = [Request("GET", path) for path in ALWAYS_OPEN]
+        open_ones = [Request("GET", path, at_s=at_s) for path, at_s in ALWAYS_OPEN]
         timeline = await program.burst([*predictions, *open_ones], BURST_LIMIT_S)
         return Shed(timeline, LIMIT, {f"POST {path}": takes_s[path] for path in paths})
+
+    def judge(shed: Shed) -> Sight:
+        nonlocal had_too_few
+        had_too_few = len(shed.accepted) < LIMIT
+        return Sight.REFUTED if has_too_few and had_too_few else sight_of(shed)
 
     async def is_quiet(_: Shed) -> bool:
         return await machine.answers_within(PREDICT_S / 2, [Request("GET", "/health")] * len(paths))
 
-    return await decide(look, sight_of, is_quiet)
+    return await decide(look, judge, is_quiet)
 
 
 def sight_of(shed: Shed) -> Sight:
@@ -48,6 +60,8 @@ def sight_of(shed: Shed) -> Sight:
     if shed.excess is not None or wrongly_refused(shed) or not all(a.is_complete for a in shed.predictions):
         return Sight.REFUTED
     if any(a.headers.get("retry-after", "").strip() == "" for a in shed.shed) or _other_status(shed):
+        return Sight.REFUTED
+    if shed.waiting > LIMIT:
         return Sight.REFUTED
     return Sight.SHOWN if shed.is_exact else Sight.UNCLEAR
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from graders.running import replies
 from graders.running.tuning.limits import LIMIT
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ async def invalid_requests(program: Program) -> None:
 
 
 async def errors(program: Program, payloads: Payloads) -> None:
-    """More predictions that raise than there are places; this program's /predict/staged raises at each call."""
+    """More predictions that raise than there are places: the model cannot write its log, and the store fails."""
+    with program.model_log.out_of_reach():
+        for _ in range(MORE_THAN_PLACES):
+            await program.ask("POST", "/predict/cpu", payloads.fresh())
+    usual, program.store.reply = program.store.reply, replies.HANGS_UP
     for _ in range(MORE_THAN_PLACES):
-        await program.ask("POST", "/predict/staged", payloads.fresh())
+        await program.ask("POST", "/predict/entity", payloads.entity())
+    program.store.reply = usual
