@@ -17,7 +17,7 @@ from graders.measuring.growth import Growth
 from graders.measuring.ledger import most_in_flight
 from graders.measuring.metrics import is_coarse
 from graders.measuring.sample import Latencies
-from graders.measuring.sandwich import FIGURES, Interval
+from graders.measuring.sandwich import Interval
 from graders.running.asking import (
     delay,
     error,
@@ -32,6 +32,7 @@ from graders.running.asking import (
     refuse,
     staged,
     stream,
+    tick,
     unmatched,
     wrong_method,
 )
@@ -166,12 +167,21 @@ def spread_delays(stretch):
     """
     tail = [ms * stretch for ms in (23, 31, 39, 47, 47, 47, 48, 48, 48, 57, 66, 85)]
     middle = [15 * stretch] * 27
-    early = [*(pause(delay_ms) for delay_ms in tail + middle[:13]), *[delay()] * 65]
-    late = [*(pause(delay_ms) for delay_ms in middle[13:] + [3] * 10), *[delay()] * 70]
+    early, late = [*tail, *middle[:13], *[0] * 70], [*middle[13:], *[0] * 75]
     dice = random.Random(SEED)
     dice.shuffle(early)
     dice.shuffle(late)
-    return [*early, *late, *[delay()] * 15]
+    return [*early, *late, *[0] * 15]
+
+
+def bounded(delays_ms):
+    """The requests, and quick ones before and after each that waits: what is answered soon bounds what came before."""
+    asks = []
+    for delay_ms in delays_ms:
+        if delay_ms and asks and asks[-1] != tick():
+            asks.append(tick())
+        asks += [delay(delay_ms), tick()] if delay_ms else [delay()]
+    return asks
 
 
 @check(points=4)
@@ -180,13 +190,19 @@ async def test_percentiles(service, new_traffic, expect):
     await metrics_are_there(service)
     for stretch in STRETCHES:
         traffic = await new_traffic()
-        sent = await traffic.one_by_one(spread_delays(stretch))
-        did = f"sent {len(sent)} requests one after another, with delays from 0 to {85 * stretch} ms in shuffled order"
+        delays_ms = spread_delays(stretch)
+        await traffic.one_by_one([*bounded(delays_ms), *[pause(3)] * 5])
+        did = (
+            f"sent {len(delays_ms)} requests one after another, with delays from 0 to {max(delays_ms)} ms in shuffled "
+            "order, and quick ones in between"
+        )
+        row = "GET /_lab/delay"
 
-        def all_right(told, traffic=traffic, did=did):
-            figures_are_right(expect, told, None, traffic.sandwich(), did)
-            for row, figures in (("GET /_lab/delay", FIGURES), ("GET /_lab/pause", SPREAD)):
-                figures_are_right(expect, told, row, traffic.sandwich(row), did, figures)
+        def all_right(told, traffic=traffic, did=did, row=row):
+            figures_are_right(expect, told, row, traffic.sandwich(row), did)
+            figures_are_right(expect, told, None, traffic.sandwich(blur=10), did)
+            for other in ("GET /_lab/pause", "GET /_lab/tick"):
+                figures_are_right(expect, told, other, traffic.sandwich(other), did, SPREAD)
             expect(
                 not is_coarse(told),
                 did=did,
@@ -196,8 +212,9 @@ async def test_percentiles(service, new_traffic, expect):
             )
 
         told = await traffic.settled(all_right)
-        if traffic.sandwich().is_sharp:
-            expect.show(f"p95 {told['p95_ms']:.1f} ms", Latencies.of(traffic.sandwich(), told), stretch=stretch)
+        if traffic.sandwich(row).is_sharp:
+            found = told["routes"][row]
+            expect.show(f"p95 {found['p95_ms']:.1f} ms", Latencies.of(traffic.sandwich(row), found), stretch=stretch)
             return
     raise Inconclusive(TOO_BUSY.format("the client's own delays blurred the ranks"))
 
@@ -209,7 +226,7 @@ async def test_overlapping_requests(service, new_traffic, expect):
     for stretch in STRETCHES:
         traffic = await new_traffic()
         longest_first = [(0.0015 * stretch * n, delay((370 - 3.5 * n) * stretch)) for n in range(99)]
-        quick = [((0.17 + 0.002 * n) * stretch, pause()) for n in range(100)]
+        quick = [((0.17 + 0.002 * n) * stretch, tick()) for n in range(100)]
         sent = await traffic.together([*longest_first, *quick], connections=len(longest_first) + 5)
         did = f"sent 99 requests, one each {1.5 * stretch:g} ms, the longest first ({370 * stretch} ms), and 100 quick"
 
@@ -234,7 +251,7 @@ async def test_errors_are_counted(new_traffic, expect):
         failed = await traffic.send(error(delay_ms))
         if failed.status != 500:
             raise await traffic.unexpected(failed, wanted="status 500: the handler raised an exception")
-        after = await traffic.send(delay())
+        after = await traffic.send(tick())
         if after.status != 200:
             raise await traffic.unexpected(after)
     sent = len(traffic.counted())
@@ -288,8 +305,10 @@ async def test_server_timing(new_traffic, expect):
     """Every response of a route carries the header Server-Timing with the time that the service took for it."""
     traffic = await new_traffic()
     asks = [delay(5), item(1, 25), refuse(409, 15), refuse(404), invalid(), health()]
-    sent = await traffic.one_by_one(asks)
-    await traffic.send(delay())
+    sent = []
+    for ask in asks:
+        sent.append(await traffic.send(ask))
+        await traffic.send(tick())
 
     for exchange in sent:
         did = f"sent {exchange.label}, which was answered {exchange.status}"
@@ -347,9 +366,9 @@ async def test_stages(start_service, expect):
         first = asyncio.ensure_future(staged_prediction(traffic, expect, did))
         await traffic.send(pipeline(short, after_readings=3))
         second = await staged_prediction(traffic, expect, did)
-        await traffic.send(delay())
+        await traffic.send(tick())
         first = await first
-        await traffic.send(delay())
+        await traffic.send(tick())
         for exchange, delays_ms in ((first, long), (second, short)):
             its = did + ", ".join(f"{delay_ms} ms" for delay_ms in delays_ms)
             sharp.append(stages_are_right(expect, traffic, exchange, delays_ms, its))
@@ -414,7 +433,7 @@ async def test_request_id(new_traffic, expect):
 async def test_streaming(new_traffic, expect):
     """A streamed answer is timed to its last byte."""
     traffic = await new_traffic()
-    await traffic.one_by_one([stream(60), delay(), stream(90), delay()])
+    await traffic.one_by_one([stream(60), tick(), stream(90), tick()])
     did = "sent 2 requests whose answers stream: the first bytes at once, the last ones 60 and 90 ms later"
 
     def timed_to_the_end(told):
@@ -431,15 +450,14 @@ HOUR_S = 3600
 async def test_clock_jump(new_traffic, expect):
     """Latencies are right although the wall clock is set while requests are in flight."""
     traffic = await new_traffic()
-    jumps = await traffic.one_by_one([jump(40, HOUR_S), jump(60, -HOUR_S)])
-    await traffic.send(delay())
+    there, _, back, _ = await traffic.one_by_one([jump(40, HOUR_S), tick(), jump(60, -HOUR_S), tick()])
     did = "sent 2 requests; while each was in flight, the wall clock jumped by an hour, first forwards, then back"
 
     def still_right(told):
         figures_are_right(expect, told, "POST /_lab/jump", traffic.sandwich("POST /_lab/jump"), did, SPREAD)
 
     told = await traffic.settled(still_right)
-    for exchange in jumps:
+    for exchange in (there, back):
         header_is_right(expect, traffic, exchange, did)
     expect.show(f"{told['routes']['POST /_lab/jump']['max_ms']:.0f} ms")
 

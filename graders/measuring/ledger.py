@@ -69,11 +69,6 @@ class Exchange:
         """The least that the service can have measured."""
         return self.waited.length_s if self.waited else self.delay_s
 
-    @property
-    def answered_s(self) -> float:
-        """When it would have been answered without the delay that was asked for."""
-        return max(self.sent_s, self.done_s - self.delay_s)
-
 
 def is_credible(waited: Waited, sent_s: float, done_s: float, delay_s: float) -> bool:
     """Whether a wait that a child process reported fits what was asked for and what was seen from outside."""
@@ -84,16 +79,16 @@ def is_credible(waited: Waited, sent_s: float, done_s: float, delay_s: float) ->
 def latencies(exchanges: Sequence[Exchange], of: Iterable[Exchange] | None = None) -> list[Latency]:
     """What each latency must lie between, for some of the exchanges (default: those that count).
 
-    A service may stop its clock just after the client has the last byte. So the client's time runs until a request
-    that was sent after it is answered by the same process. The delay that was asked of that one is taken out, because
-    it tells nothing about the earlier request; what its wait took longer than that is not: then the event loop was
-    busy, maybe with the end of the earlier one. Raises `ValueError` where nothing was sent afterwards.
+    A service may stop its clock just after the client has the last byte: the end of a request may take several turns of
+    the event loop, while other requests are served. So the client's time runs until a request that was sent after the
+    last byte is answered by the same process. Where that one waits, the bounds are wide: who wants to know a latency
+    well sends a quick request after it. Raises `ValueError` where nothing was sent afterwards.
     """
     by_sent = sorted(exchanges, key=lambda exchange: exchange.sent_s)
     sent = [exchange.sent_s for exchange in by_sent]
     earliest = [math.inf] * (len(by_sent) + 1)
     for i in range(len(by_sent) - 1, -1, -1):
-        earliest[i] = min(earliest[i + 1], by_sent[i].answered_s)
+        earliest[i] = min(earliest[i + 1], by_sent[i].done_s)
     found = []
     for exchange in [e for e in exchanges if e.counts] if of is None else of:
         until_s = earliest[bisect_left(sent, exchange.done_s)]

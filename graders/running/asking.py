@@ -49,6 +49,11 @@ def pause(delay_ms: float = 0.0) -> Ask:
     return Ask("GET", "/_lab/pause", "GET /_lab/pause", delay_ms)
 
 
+def tick() -> Ask:
+    """Answered at once: sent after another request, it bounds that one's latency."""
+    return Ask("GET", "/_lab/tick", "GET /_lab/tick")
+
+
 def item(name: object, delay_ms: float = 0.0) -> Ask:
     """The same on a path of its own, from one template."""
     return Ask("GET", f"/_lab/items/{name}", "GET /_lab/items/{id}", delay_ms)

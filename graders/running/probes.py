@@ -43,6 +43,7 @@ def install(app: FastAPI) -> None:
     for method, path, handler in (
         ("GET", "/_lab/delay", delay),
         ("GET", "/_lab/pause", delay),
+        ("GET", "/_lab/tick", delay),
         ("GET", "/_lab/items/{id}", item),
         ("GET", "/_lab/error", error),
         ("GET", "/_lab/refuse", refuse),

@@ -11,10 +11,9 @@ structlog.configure(
         structlog.processors.TimeStamper(fmt="iso"),
         structlog.processors.JSONRenderer(),
     ],
-    logger_factory=structlog.PrintLoggerFactory(),
-    cache_logger_on_first_use=True,
+    logger_factory=structlog.WriteLoggerFactory(),  # to standard output, and flushed after each line
 )
-log = structlog.get_logger()
+log = structlog.get_logger().bind()  # bound once: otherwise each line would assemble a logger anew
 current_id = b""
 
 
@@ -60,4 +59,7 @@ class RequestLogMiddleware:
 
 def _id_from(scope: Scope) -> bytes | None:
     """The id that the client sent, if it sent one."""
-    return next((value for name, value in scope["headers"] if name == b"x-request-id" and value), None)
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and value:
+            return bytes(value)
+    return None

@@ -6,7 +6,7 @@ from uuid import uuid4
 import structlog
 from app import timing
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 structlog.configure(
     processors=[
@@ -14,10 +14,9 @@ structlog.configure(
         structlog.processors.TimeStamper(fmt="iso"),
         structlog.processors.JSONRenderer(),
     ],
-    logger_factory=structlog.PrintLoggerFactory(),
-    cache_logger_on_first_use=True,
+    logger_factory=structlog.WriteLoggerFactory(),  # to standard output, and flushed after each line
 )
-log = structlog.get_logger()
+log = structlog.get_logger().bind()  # bound once: otherwise each line would assemble a logger anew
 
 
 class RequestLogMiddleware:
@@ -34,6 +33,9 @@ class RequestLogMiddleware:
 
         status = 500  # what the client gets where the handler raises
         request_id = _id_from(scope) or uuid4().hex.encode()
+        # A context variable belongs to one request; a global would be overwritten by the next one to arrive.
+        clear_contextvars()
+        bind_contextvars(request_id=request_id.decode("latin-1"))
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -42,23 +44,24 @@ class RequestLogMiddleware:
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
             await send(message)
 
-        # A context variable belongs to one request; a global would be overwritten by the next one to arrive.
-        with bound_contextvars(request_id=request_id.decode("latin-1")):
-            try:
-                await self.app(scope, receive, send_with_id)
-            except Exception:
-                status = 500
-                raise
-            finally:
-                log.info(
-                    "request",
-                    method=scope["method"],
-                    path=scope["path"],
-                    status=status,
-                    duration_ms=round((perf_counter() - timing.STARTED) * 1000, 3),
-                )
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception:
+            status = 500
+            raise
+        finally:
+            log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                duration_ms=round((perf_counter() - timing.STARTED) * 1000, 3),
+            )
 
 
 def _id_from(scope: Scope) -> bytes | None:
     """The id that the client sent, if it sent one."""
-    return next((value for name, value in scope["headers"] if name == b"x-request-id" and value), None)
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and value:
+            return bytes(value)
+    return None
