@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from graders.expect import Picture
 from graders.grading import Grading, state_folder
 from graders.reporting.pictures import picture_from
 from graders.running.aside import aside
+from graders.running.confine import Confinement
 from graders.running.launcher import Launcher
 from graders.running.packages import Packages
 from graders.running.service import Service
@@ -123,7 +125,12 @@ class Session:
         self._keep_page(card)
 
     def _keep_page(self, card: ReportCard) -> None:
-        """Have the learner's own page written beside the end of the run, which does not wait for it."""
+        """Have the learner's own page written beside the end of the run, which does not wait for it.
+
+        Somebody else's work leaves no trace here: whoever grades it writes the reports.
+        """
+        if Confinement.from_environment(os.environ).kind != "open":
+            return
         folder, outcomes, root = state_folder(LAB), self.grading.outcomes, self.grading.submission.root
 
         def keep() -> None:

@@ -158,8 +158,7 @@ class Keeper:
     def _text(self) -> str:
         """What was printed, without folders of this machine."""
         place = f"{bubble.CLASS}/{self._order.name}"
-        lines = self._printed.decode(errors="replace").replace(self._order.submission, place).splitlines()
-        return tame("\n".join(line for line in lines if not line.startswith("  page  ")), MAX_PRINTED_BYTES)
+        return tame(self._printed.decode(errors="replace").replace(self._order.submission, place), MAX_PRINTED_BYTES)
 
     def _end(self, process: subprocess.Popen[bytes], at_once: bool) -> int:
         """The exit status of the grading process, which has a moment to clean up unless its time is over."""
