@@ -64,7 +64,10 @@ async def hang_up(*children: Child) -> None:
 
 def gone(pids: list[int]) -> bool:
     """Whether these processes end within a few seconds."""
-    alive = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    alive = []
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may end at any moment: asking first proves nothing
+            alive.append(psutil.Process(pid))
     _, left = psutil.wait_procs(alive, timeout=5)
     return not left
 
