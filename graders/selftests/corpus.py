@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from graders.curriculum import EXERCISES, LAB, SKELETON, SOLUTIONS, exercise
+from graders.submission import Submission, suite_fingerprint
+from graders.unlocking import fingerprints, key
 
 CORPUS = LAB / "graders" / "selftests"
 RUN_LIMIT_S = 240
@@ -94,6 +96,18 @@ def overlay(differences: Path, into: Path) -> None:
         if path.is_file() and relative.name != "expected.toml" and "__pycache__" not in relative.parts:
             (into / relative).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, into / relative)
+
+
+def remember(before: int, submission: Path, scratch: Path) -> None:
+    """Let a later `grade` in that scratch folder find the exercises before a number passed, on that submission's files.
+
+    What differs in the submission that is then graded is graded again, as the rule of unlocking has it.
+    """
+    prints = fingerprints(Submission.at(submission), suite_fingerprint())
+    earlier = [e for e in EXERCISES if e.number < before]
+    passed = {key(check): {"fingerprint": prints[e.id], "figure": ""} for e in earlier for check in e.checks}
+    (scratch / "state").mkdir(parents=True)
+    (scratch / "state" / "verified.json").write_text(json.dumps(passed), encoding="utf-8")
 
 
 def grade(

@@ -6,19 +6,15 @@ and a few specimens are; LAB_CORPUS=exercise5 in the environment adds the rest (
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from graders.curriculum import EXERCISES
 from graders.running.containers.engine import find_engine
 from graders.running.containers.names import USUAL
-from graders.selftests.corpus import Graded, Specimen, compose, grade, specimens
-from graders.submission import Submission, suite_fingerprint
-from graders.unlocking import fingerprints, key
+from graders.selftests.corpus import Graded, Specimen, compose, grade, remember, specimens
 
 EXERCISE = "exercise5"
 ON_FILES = {"base_image", "layer_order", "non_root", "starts_the_service", "healthcheck", "dockerignore", "compose"}
@@ -40,17 +36,8 @@ def graded(tmp_path: Path) -> Grade:
     """Grades exercise 5 of a submission whose earlier exercises are taken for passed; with a PATH of its own."""
 
     def run(root: Path, path: str) -> Graded:
-        prints = fingerprints(Submission.at(root), suite_fingerprint())
-        passed = {
-            key(check): {"fingerprint": prints[of.id], "figure": ""}
-            for of in EXERCISES
-            if of.id != EXERCISE
-            for check in of.checks
-        }
-        state = tmp_path / "graded" / "state"
-        state.mkdir(parents=True)
-        (state / "verified.json").write_text(json.dumps(passed), encoding="utf-8")
-        return grade(root, "-k", EXERCISE, scratch=state.parent, env={"PATH": path})
+        remember(5, root, tmp_path / "graded")
+        return grade(root, "-k", EXERCISE, scratch=tmp_path / "graded", env={"PATH": path})
 
     return run
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from graders.selftests.corpus import Graded, Specimen, grade, specimens
+from graders.curriculum import EXERCISES, exercise
+from graders.selftests.corpus import Graded, Specimen, compose, grade, remember, specimens
 
 BROKEN_LIMIT_S = 15
 ASKED_FOR = os.environ.get("LAB_CORPUS", "exercise1").split(",")
@@ -34,10 +35,15 @@ def name(specimen: Specimen) -> str:
 def graded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grader]:
     """Grades what this run selected, several at a time: waiting is most of the work."""
     folder = tmp_path_factory.mktemp("corpus")
+    references = {e.number: compose(e.number, folder / f"reference{e.number}") for e in EXERCISES}
 
     def run(specimen: Specimen) -> Graded:
         scratch = folder / name(specimen)
-        return grade(specimen.compose(scratch / "submission"), "-k", specimen.exercise_id, scratch=scratch)
+        submission = specimen.compose(scratch / "submission")
+        number = exercise(specimen.exercise_id).number
+        # A right one must pass the earlier exercises too, as far as its files differ from the reference's.
+        remember(number, submission if specimen.kind == "wrong" else references[number], scratch)
+        return grade(submission, "-k", specimen.exercise_id, scratch=scratch)
 
     wanted = [_params(item)["specimen"] for item in request.session.items if "specimen" in _params(item)]
     with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:

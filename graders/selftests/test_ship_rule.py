@@ -7,7 +7,6 @@ is not run; the corpus grades that part.
 from __future__ import annotations
 
 import ast
-import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -18,9 +17,8 @@ import pytest
 
 from graders.curriculum import EXERCISES, LAB, LESSONS, SKELETON, SOLUTIONS, Exercise
 from graders.selftests.ahead import Ahead
-from graders.selftests.corpus import Graded, compose, grade
-from graders.submission import GIVEN, Submission, suite_fingerprint
-from graders.unlocking import fingerprints, key
+from graders.selftests.corpus import Graded, compose, grade, remember
+from graders.submission import GIVEN, Submission
 
 DECLARED = {"exercise0": 0, "exercise1": 20, "exercise2": 25, "exercise3": 20, "exercise4": 20, "exercise5": 15}
 NOT_FAILED = {"passed", "not_run"}
@@ -41,11 +39,7 @@ def shipped(done: Exercise, following: Exercise | None, scratch: Path) -> Graded
     submission = compose(done.number, scratch / "submission")
     if following is None:
         return grade(submission, scratch=scratch / "run", env=WITHOUT_ENGINES)
-    prints = fingerprints(Submission.at(submission), suite_fingerprint())
-    earlier = [e for e in EXERCISES if e.number < done.number]
-    verified = {key(c): {"fingerprint": prints[e.id], "figure": ""} for e in earlier for c in e.checks}
-    (scratch / "run/state").mkdir(parents=True)
-    (scratch / "run/state/verified.json").write_text(json.dumps(verified), encoding="utf-8")
+    remember(done.number, submission, scratch / "run")
     return grade(submission, "-k", f"{done.id} or {following.id}", scratch=scratch / "run", env=WITHOUT_ENGINES)
 
 
