@@ -47,7 +47,8 @@ def shipped(done: Exercise, following: Exercise | None, scratch: Path) -> Graded
 def graded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ahead[Graded]]:
     """One run per exercise that is asked for, several at a time; the longest, which grades everything, comes first."""
     folder = tmp_path_factory.mktemp("shipped")
-    asked = [_asked(item) for item in request.session.items if "graded" in getattr(item, "fixturenames", ())]
+    ours = [item for item in request.session.items if item.path == request.path]
+    asked = [_asked(item) for item in ours if "graded" in getattr(item, "fixturenames", ())]
 
     def run(done: Exercise, following: Exercise | None) -> Callable[[], Graded]:
         return lambda: shipped(done, following, folder / done.id)
