@@ -13,7 +13,7 @@ from typing import Any
 from graders.curriculum import EXERCISES, Exercise, exercise
 from graders.submission import Submission, suite_fingerprint
 from graders.unlocking import Lock, Memory, fingerprints, is_verified, key, lock_of
-from graders.verdict import Check, CheckResult, ExerciseResult, Outcome, ReportCard, State
+from graders.verdict import OUTSIDE_RUN, Check, CheckResult, ExerciseResult, Outcome, ReportCard, State
 
 EXACT_NAME = re.compile(r"\bexercise(\d+)\b", re.IGNORECASE)
 
@@ -112,7 +112,7 @@ class Grading:
         if self.is_trusted(of) and not check.bonus:
             figure = str(self._verified.get(key(check), {}).get("figure", ""))
             return Outcome(State.PASSED, "passed earlier on these very files", figure)
-        return Outcome(State.NOT_RUN, "not part of this run")
+        return Outcome(State.NOT_RUN, OUTSIDE_RUN)
 
 
 def environment() -> dict[str, Any]:

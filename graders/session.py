@@ -101,7 +101,7 @@ class Session:
             else:
                 self.say("", self.card.exercise_line(exercise(check.exercise)))
         if outcome.state is not State.LOCKED:
-            self.say(self.card.check_line(check, outcome))
+            self.say(self.card.check_line(check, outcome), *self.card.beside(outcome))
 
     def told(self, check: Check, outcome: Outcome) -> str:
         """What a failed check has to say, with its picture, as plain text for other tools."""
@@ -121,6 +121,9 @@ class Session:
                 self.say(*self.card.details(check, outcome, picture_in(outcome)))
             else:
                 self.say(*self.card.same_reason(check, outcome, same_as))
+        for result in (card.exercise(exercise_id) for exercise_id in self.grading.graded):
+            for reason, checks in result.unjudged.items():
+                self.say(*self.card.unjudged(reason, checks))
         self.say(*self.card.summary(card, self.grading.graded, self.grading.left_open))
         self._keep_page(card)
 

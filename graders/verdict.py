@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+OUTSIDE_RUN = "not part of this run"
+"""Why a check was not run that nobody asked for."""
+
 
 class State(StrEnum):
     """What became of a check (contract, 'json report')."""
@@ -90,6 +93,15 @@ class ExerciseResult:
     def max_points(self) -> int:
         """Points to be had from the checks that count; bonus points come on top."""
         return sum(r.check.points for r in self.results if r.counts and not r.check.bonus)
+
+    @property
+    def unjudged(self) -> dict[str, list[Check]]:
+        """The checks that were asked for and that nothing here could judge, by the reason."""
+        found: dict[str, list[Check]] = {}
+        for result in self.results:
+            if result.outcome.state is State.NOT_RUN and result.outcome.message not in ("", OUTSIDE_RUN):
+                found.setdefault(result.outcome.message, []).append(result.check)
+        return found
 
     @property
     def missing(self) -> tuple[CheckResult, ...]:

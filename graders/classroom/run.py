@@ -19,13 +19,12 @@ from graders.classroom.page import page
 from graders.classroom.pool import Pool, pool_for
 from graders.classroom.work import Task, fingerprint, grade, lab_fingerprint, level_here, pack, stop_all
 from graders.grading import environment
-from graders.verdict import ReportCard, State
+from graders.verdict import OUTSIDE_RUN, ReportCard, State
 
 AGAIN = ("inconclusive", "died")
 """What is graded once more, alone, when everything else is done: then nothing of the class disturbs it."""
 
 BOOK_EVERY_S = 10.0
-OUTSIDE_RUN = "not part of this run"
 
 
 @dataclass(frozen=True, slots=True)

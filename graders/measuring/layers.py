@@ -34,6 +34,15 @@ class Layers:
         """The size of the image."""
         return sum(layer.bytes for layer in self.layers)
 
+    def short(self, named: int = 3) -> str:
+        """The heaviest layers in one line, by the first words of their steps, and what all others add."""
+        heaviest = sorted(self.layers, key=lambda layer: -layer.bytes)[:named]
+        told = [f"{' '.join(layer.step.split()[:3])} {layer.bytes / 10**6:.1f} MB" for layer in heaviest]
+        if rest := len(self.layers) - len(heaviest):
+            left = self.total_bytes - sum(layer.bytes for layer in heaviest)
+            told.append(f"{rest} more {left / 10**6:.1f} MB")
+        return ", ".join(told)
+
     def limited_to(self, limit_bytes: int) -> Layers:
         """The same layers beside a limit."""
         return replace(self, limit_bytes=limit_bytes)

@@ -21,6 +21,12 @@ class Parity:
             old[1] if container_s is None else container_s,
         )
 
+    def short(self, *quantities: str) -> str:
+        """Some of the quantities, or all, in one line; what was not measured on both sides is left out."""
+        pairs = [(name, *self.rows[name]) for name in quantities or self.rows if name in self.rows]
+        told = [f"{name} {a:.2f} / {b:.2f} s" for name, a, b in pairs if a is not None and b is not None]
+        return f"process / container: {', '.join(told)}" if told else ""
+
     def to_json(self) -> dict[str, Any]:
         """Data for pictures and reports, rounded to a millisecond."""
         rows = [

@@ -33,6 +33,8 @@ def markdown(card: ReportCard) -> str:
         ]
         lines += [_row(result) for result in exercise.results]
         lines.append("")
+        for reason, checks in exercise.unjudged.items():
+            lines += _unjudged(reason, [check.id for check in checks])
         for result in exercise.results:
             if result.outcome.state in (State.FAILED, State.INCONCLUSIVE) and result.outcome.message:
                 lines += _details(result)
@@ -42,20 +44,31 @@ def markdown(card: ReportCard) -> str:
 def _row(result: CheckResult) -> str:
     check, outcome = result.check, result.outcome
     bonus = " (bonus)" if check.bonus else ""
-    points = f"{result.points} / {check.points}"
+    points = f"{result.points} / {check.points}" if result.counts else "–"
     title = _cell(check.title + bonus)
-    return f"| {MARKS[outcome.state]} | `{check.id}` | {title} | {_code(outcome.figure)} | {points} |"
+    beside = str(outcome.evidence.get("beside", "")) if outcome.state is State.PASSED else ""
+    measured = "; ".join(part for part in (outcome.figure, beside) if part)
+    return f"| {MARKS[outcome.state]} | `{check.id}` | {title} | {_code(measured)} | {points} |"
+
+
+def _unjudged(reason: str, check_ids: list[str]) -> list[str]:
+    named = ", ".join(f"`{check_id}`" for check_id in check_ids)
+    return [f"➖ **Not run**, left out of the total and not counted as passed: {named}", "", *_fenced(reason), ""]
 
 
 def _details(result: CheckResult) -> list[str]:
     text = result.outcome.message
     if timeline := result.outcome.evidence.get("timeline"):
         text += "\n\n" + "\n".join(drawn(picture_from(timeline), MAX_WIDTH))
+    lines = [f"**`{result.check.id}`**", "", *_fenced(text), ""]
+    return [*lines, f"Hint: {result.hint}", ""] if result.hint else lines
+
+
+def _fenced(text: str) -> list[str]:
     fence = "```"
     while fence in text:
         fence += "`"
-    lines = [f"**`{result.check.id}`**", "", fence + "text", text, fence, ""]
-    return [*lines, f"Hint: {result.hint}", ""] if result.hint else lines
+    return [fence + "text", text, fence]
 
 
 def _cell(text: str) -> str:

@@ -8,9 +8,8 @@ import inspect
 from pathlib import Path
 
 from graders.curriculum import exercise
-from graders.verdict import CheckResult, State
+from graders.verdict import OUTSIDE_RUN, CheckResult, State
 
-OUTSIDE_RUN = "not part of this run"
 UNSAID = {
     State.LOCKED: "This check is locked: an earlier exercise has to pass first.",
     State.NOT_RUN: "This check was not run: nothing here can judge it.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
@@ -81,6 +82,11 @@ class Card:
             (f"{figure:>10}  ", "cyan"), (check.title + bonus, style),
         )  # fmt: skip
 
+    def beside(self, outcome: Outcome) -> list[Text]:
+        """What a passed check has to say in a few words more than its number."""
+        told = str(outcome.evidence.get("beside", "")) if outcome.state is State.PASSED else ""
+        return [Text(f"{'':4}{line}", "dim") for line in textwrap.wrap(told, self._width - 4)]
+
     def instant_line(self, verdict: InstantVerdict) -> Text:
         """One check as the exact judge sees it."""
         state = {"met": State.PASSED, "missed": State.FAILED, "unclear": State.INCONCLUSIVE}[verdict.says]
@@ -113,6 +119,15 @@ class Card:
             lines += [Text(f"    {line}", "") for line in drawing]
         return lines
 
+    def unjudged(self, reason: str, checks: Sequence[Check]) -> list[Text]:
+        """Checks that nothing here could judge, with the reason that they have in common."""
+        count = "1 check was" if len(checks) == 1 else f"{len(checks)} checks were"
+        named = ", ".join(check.id for check in checks)
+        lines = [*_wrapped(reason, self._width - 4), *_wrapped(f"for: {named}", self._width - 4)]
+        what = ", left out of the total and not counted as passed"
+        head = Text.assemble(self.mark(State.NOT_RUN), (f" {count} not run", "bold"), what)
+        return [Text(), head, *(Text(f"    {line}") for line in lines)]
+
     def same_reason(self, check: Check, outcome: Outcome, first: Check) -> list[Text]:
         """A check that did not pass for a reason that was told already."""
         saw = str(outcome.evidence.get("saw", "")).split("\n")[0]
@@ -136,7 +151,8 @@ class Card:
         last = exercise(graded[-1]) if graded else EXERCISES[-1]
         following = next((e for e in EXERCISES if e.number == last.number + 1), None)
         if following is None:
-            return [Text.assemble(("All of it passes.", "bold green"), f" Compare: uv run lab solution {last.id}")]
+            judged = "All that could be judged here passes." if _has_unjudged(card, graded) else "All of it passes."
+            return [Text.assemble((judged, "bold green"), f" Compare: uv run lab solution {last.id}")]
         first = following.checks[0]
         return [
             Text.assemble(
@@ -162,6 +178,19 @@ class Card:
             Text(f"  stuck uv run lab hint {first.check.id}"),
             Text(f"  run   uv run pytest -k {result.id}   (or leave `uv run lab watch` open)"),
         ]
+
+
+def _has_unjudged(card: ReportCard, graded: Sequence[str]) -> bool:
+    return any(result.unjudged for result in card.exercises if result.id in graded)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines of a message, the long ones broken between words; an address stays whole."""
+    return [
+        part
+        for line in text.splitlines()
+        for part in textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False)
+    ]
 
 
 def _welcome(result: ExerciseResult) -> list[Text]:

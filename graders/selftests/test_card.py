@@ -11,9 +11,10 @@ from graders.expect import Unmet
 from graders.measuring.timeline import Answer, Timeline
 from graders.reporting.terminal import Card
 from graders.selftests.corpus import Graded, compose, grade
-from graders.verdict import Check, CheckResult, ExerciseResult, Outcome, ReportCard, State
+from graders.verdict import OUTSIDE_RUN, Check, CheckResult, ExerciseResult, Outcome, ReportCard, State
 
-ONE, NEXT = exercise("exercise1"), EXERCISES[2] if len(EXERCISES) > 2 else None
+LONG_ADDRESS = "https://engine.example/how-to-install-it-on-a-machine-such-as-this-one/"
+ONE, LAST, NEXT = exercise("exercise1"), EXERCISES[-1], EXERCISES[2] if len(EXERCISES) > 2 else None
 FIVE = Check("five_parallel", "exercise1", "Five predictions sent together take about as long as one.", 4)
 STAIRCASE = Timeline(tuple(Answer(i, "POST /predict", 0.0, (i + 1) / 10, (i + 1) / 10, 200) for i in range(3)))
 UNMET = Unmet(
@@ -82,6 +83,41 @@ def test_same_reason() -> None:
     text = card.text(card.same_reason(health, Outcome(State.FAILED, evidence={"saw": "late\nvery"}), FIVE))
 
     assert "✗ stays_responsive  Health comes first.\n    for the same reason as five_parallel; late\n" in text
+
+
+def test_a_few_words_beside_a_number() -> None:
+    """What a check has to say beside its number stands below it once it has passed, and not before."""
+    card, evidence = Card(), {"beside": "process / container: stop 0.14 / 0.51 s"}
+
+    assert card.text(card.beside(Outcome(State.PASSED, evidence=evidence))) == f"    {evidence['beside']}\n"
+    assert card.beside(Outcome(State.FAILED, evidence=evidence)) == card.beside(Outcome(State.PASSED)) == []
+
+
+def test_why_checks_were_not_run() -> None:
+    """Checks that nothing here could judge are named with the one reason that they share, told once."""
+    engine = Outcome(State.NOT_RUN, f"no engine: install one ({LONG_ADDRESS})")
+    outcomes = [Outcome(State.PASSED), engine, engine, Outcome(State.NOT_RUN, "one core only")]
+    outcomes += [Outcome(State.NOT_RUN, OUTSIDE_RUN)] * (len(LAST.checks) - len(outcomes))
+    result = ExerciseResult(LAST.id, LAST.title, tuple(map(CheckResult, LAST.checks, outcomes)))
+    card = Card(width=60)
+    told = card.text(line for reason, checks in result.unjudged.items() for line in card.unjudged(reason, checks))
+
+    one, two, three = (check.id for check in LAST.checks[1:4])
+    assert (
+        told
+        == f"""
+– 2 checks were not run, left out of the total and not counted as passed
+    no engine: install one
+    ({LONG_ADDRESS})
+    for: {one}, {two}
+
+– 1 check was not run, left out of the total and not counted as passed
+    one core only
+    for: {three}
+"""
+    )
+    whole = card.text(card.summary(ReportCard("alice", (result,)), [LAST.id]))
+    assert "All that could be judged here passes." in whole
 
 
 def test_colours() -> None:

@@ -137,6 +137,15 @@ def test_a_pattern_means_the_top_folder_only() -> None:
     assert context.unwanted == {"Python's caches": "app/__pycache__/main.cpython-312.pyc"}
 
 
+def test_what_had_better_stay_out_is_advice() -> None:
+    """Secrets and tools' notes are named, and are none of the files that must stay out."""
+    listed = Context.of("**/.git\n**/.venv\n**/__pycache__\n**/.*_cache\ntests\n")
+
+    assert listed.unwanted == {}
+    assert listed.better_out == {"secrets": ".env", "the lab's notes": ".lab/verified.json"}
+    assert Context.of("*\n!app\n**/__pycache__").better_out == {}
+
+
 def test_a_hidden_file_is_named() -> None:
     """A COPY of something that is kept out fails at build time; it is found before."""
     dockerfile = read("FROM python:3.12\nCOPY requirements.txt app/ ./\nCOPY *.toml ./")

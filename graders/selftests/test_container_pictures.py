@@ -106,6 +106,17 @@ def test_parity_says_what_was_not_measured() -> None:
     assert "not measured" in lines[2]
 
 
+def test_pictures_in_a_line() -> None:
+    """The card of a passed check has the picture in a few words: pairs that were measured, layers by their weight."""
+    both = Parity({"start": (0.2, 2.0), "stop": (None, 0.5), "five at once": (0.15, 0.154)})
+
+    assert both.short() == "process / container: start 0.20 / 2.00 s, five at once 0.15 / 0.15 s"
+    assert both.short("start") == "process / container: start 0.20 / 2.00 s"
+    assert both.short("stop") == Parity().short() == ""
+    assert IMAGE.short(2) == "base image 122.0 MB, RUN pip install 29.5 MB, 1 more 0.0 MB"
+    assert IMAGE.short().endswith("29.5 MB, COPY app/ app/ 0.0 MB")
+
+
 def test_nothing_is_drawn_of_nothing() -> None:
     """Empty pictures say so."""
     assert layers(Layers(())) == ["(no layers)"]

@@ -10,12 +10,12 @@ from graders.curriculum import EXERCISES
 from graders.grading import Grading
 from graders.reporting.html import html
 from graders.reporting.html.render import render
-from graders.reporting.html.view import NOT_IN_THIS_RUN, NOT_REACHED, Page, view
+from graders.reporting.html.view import NOT_REACHED, Page, view
 from graders.reporting.reports import FORMATS
 from graders.selftests.page_samples import HOSTILE, PICTURES, STAIRCASE, card_with
 from graders.submission import Submission
 from graders.unlocking import Memory
-from graders.verdict import CheckResult, ExerciseResult, Outcome, ReportCard, State
+from graders.verdict import OUTSIDE_RUN, CheckResult, ExerciseResult, Outcome, ReportCard, State
 
 LIMIT_BYTES = 500_000
 PASSED, FAILED, LOCKED = State.PASSED, State.FAILED, State.LOCKED
@@ -58,7 +58,7 @@ def test_an_exercise_that_passes_opens_the_next_one() -> None:
     card = card_with(PASSED, PASSED, State.NOT_RUN)
     left_out = [
         ExerciseResult(
-            e.id, e.title, tuple(CheckResult(r.check, Outcome(State.NOT_RUN, NOT_IN_THIS_RUN)) for r in e.results)
+            e.id, e.title, tuple(CheckResult(r.check, Outcome(State.NOT_RUN, OUTSIDE_RUN)) for r in e.results)
         )
         for e in card.exercises[2:]
     ]
@@ -99,7 +99,7 @@ def test_the_words_for_what_was_not_graded_are_the_graders() -> None:
     result = {r.check: r.outcome.message for e in grading.card().exercises for r in e.results}
 
     assert {NOT_REACHED} == {result[check] for check in plan}
-    assert {NOT_IN_THIS_RUN} == {result[check] for check in EXERCISES[-1].checks}
+    assert {OUTSIDE_RUN} == {result[check] for check in EXERCISES[-1].checks}
 
 
 def test_a_failed_check_tells_its_story_once() -> None:

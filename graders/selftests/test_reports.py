@@ -165,6 +165,23 @@ def test_markdown() -> None:
     assert "**`check_1`**\n\n```text\nsaw nothing\n```\n\nHint: Try. (l)\n" in document
 
 
+def test_markdown_says_why_checks_were_not_run() -> None:
+    """The reason that checks were not run stands once below the table, as code; they have no points."""
+    engine = Outcome(State.NOT_RUN, "no engine: install one")
+    document = markdown(card_of(PASSED, engine, engine))
+
+    assert document.count("no engine: install one") == 1
+    assert "counted as passed: `check_1`, `check_2`\n\n```text\nno engine: install one\n```\n" in document
+    assert "| ➖ | `check_1` | It holds. |  | – |\n" in document
+
+
+def test_markdown_has_a_few_words_beside_a_number() -> None:
+    """What a passed check says beside its number stands in the same cell, as code."""
+    document = markdown(card_of(Outcome(State.PASSED, figure="0.5 s", evidence={"beside": "alone | 0.1 s"})))
+
+    assert "| `0.5 s; alone ¦ 0.1 s` | 3 / 3 |\n" in document
+
+
 def test_a_hostile_title_is_escaped() -> None:
     """A bar or a tag in a promise does not break its row."""
     row = next(line for line in markdown(card_of(FAILED, title="a | b <c>\nd")).splitlines() if "check_0" in line)

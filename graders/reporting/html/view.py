@@ -9,9 +9,8 @@ from typing import Any
 from graders.curriculum import EXERCISES, Exercise
 from graders.reporting.html.picture import Drawn
 from graders.reporting.html.pictures import pictures_in
-from graders.verdict import State
+from graders.verdict import OUTSIDE_RUN, State
 
-NOT_IN_THIS_RUN = "not part of this run"
 NOT_REACHED = "the run ended before this check was graded"
 PICTURES_LIMIT = 380_000
 """Characters for all pictures together, so that the page stays under 500 KB."""
@@ -169,7 +168,7 @@ def _step(
 
 def _check(entry: Mapping[str, Any], of: Exercise | None, pictures: tuple[Drawn, ...]) -> CheckView:
     state, message, evidence = State(entry["state"]).value, str(entry["message"]), entry["evidence"]
-    if state == "not_run" and message == NOT_IN_THIS_RUN:
+    if state == "not_run" and message == OUTSIDE_RUN:
         state, message = "elsewhere", ""
     elif state == "inconclusive" and message == NOT_REACHED:
         state, message = "waiting", ""

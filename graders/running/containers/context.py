@@ -28,11 +28,12 @@ STAY_OUT = {
 
 ALWAYS = ("Dockerfile", ".dockerignore")  # a build reads them, whether they are let in or not
 BETTER_OUT = {
-    ".env": "secrets that lie in .env",
-    ".mypy_cache/3.12/app/main.data.json": "mypy's cache",
-    ".ruff_cache/CACHEDIR.TAG": "Ruff's cache",
-    ".lab/verified.json": "the lab's own notes",
+    "secrets": ".env",
+    "mypy's cache": ".mypy_cache/3.12/app/main.data.json",
+    "Ruff's cache": ".ruff_cache/CACHEDIR.TAG",
+    "the lab's notes": ".lab/verified.json",
 }
+"""What had better stay out, and is no promise of the exercise: advice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,11 @@ class Context:
     def unwanted(self) -> dict[str, str]:
         """What should stay out and is let in: its name, and the file that stands for it."""
         return {name: path for name, path in STAY_OUT.items() if self.has(path)}
+
+    @property
+    def better_out(self) -> dict[str, str]:
+        """What had better stay out and is let in, in the same form."""
+        return {name: path for name, path in BETTER_OUT.items() if self.has(path)}
 
 
 def reads(step: Step) -> list[str]:
