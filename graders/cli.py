@@ -6,9 +6,10 @@ import io
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 app = typer.Typer(
     add_completion=False,
@@ -99,11 +100,22 @@ def doctor() -> None:
     examine()
 
 
-@app.command()
+class ListsExperiments(TyperCommand):
+    """A command whose help names every experiment; their table is read only then."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, with the table at its end."""
+        from graders.experiments.table import listed
+
+        self.epilog = "\n\n".join(["Experiments:", *listed()])
+        super().format_help(ctx, formatter)
+
+
+@app.command(cls=ListsExperiments)
 def experiment(
-    name: Annotated[str, typer.Argument(help="Which experiment.")] = "handlers",
+    name: Annotated[str, typer.Argument(help="Which experiment; they are listed below.")] = "handlers",
     ask: Annotated[bool, typer.Option(help="Ask for your predictions first.")] = True,
-    exact: Annotated[bool, typer.Option(help="Draw each burst in exact time too.")] = False,
+    exact: Annotated[bool, typer.Option(help="Draw each burst in exact time too (handlers only).")] = False,
 ) -> None:
     """Measure what a lesson talks about, after you have said what you expect."""
     from graders.commands.experiment import run

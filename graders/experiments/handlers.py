@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from graders.exact.launched import burst, judge
+from graders.expect import Picture
+from graders.experiments.shape import Question, Tell
 from graders.measuring.crowd import WireCrowd
 from graders.measuring.timeline import Timeline
 from graders.measuring.wire import Request
@@ -43,14 +45,16 @@ CASES = (
     Case("C", C, 100, "HUNDRED_TIME_SLEEP_IN_DEF"),
     Case("B", B, 100),
 )
+Burst = tuple[Case, Timeline]
 
 
-async def measure(launcher: Launcher, cases: tuple[Case, ...] = CASES) -> AsyncGenerator[tuple[Case, Timeline], None]:
+async def measure(launcher: Launcher, tell: Tell) -> AsyncGenerator[Burst, None]:
     """Each case with its best burst of three: noise only ever adds time. A case that takes seconds is run once."""
     service = Service(launcher, Submission.at(FOLDER))
     try:
         await service.ready()
-        for case in cases:
+        for case in CASES:
+            tell(case.text)
             crowd = WireCrowd(service.port)
             best: Timeline | None = None
             for _ in range(ATTEMPTS):
@@ -66,10 +70,47 @@ async def measure(launcher: Launcher, cases: tuple[Case, ...] = CASES) -> AsyncG
         await service.end()
 
 
-async def measure_exactly(launcher: Launcher, case: Case) -> Timeline | None:
+async def exactly(launcher: Launcher, of: Burst) -> Timeline | None:
     """The case on a virtual clock; `None` where that could not be had."""
-    result = await judge(launcher, Submission.at(FOLDER), (burst(_requests(case)),))
+    result = await judge(launcher, Submission.at(FOLDER), (burst(_requests(of[0])),))
     return result.bursts[0].timeline if result.bursts else None
+
+
+def wall_s(bursts: Sequence[Burst], letter: str, users: int) -> float | None:
+    """How long one handler took for so many requests, once it is measured."""
+    return next((t.wall_s for case, t in bursts if (case.letter, case.users) == (letter, users)), None)
+
+
+def questions() -> tuple[Question[Burst], ...]:
+    """One for each case."""
+
+    def asked(case: Case) -> Question[Burst]:
+        return Question(case.text, "s", lambda bursts: wall_s(bursts, case.letter, case.users))
+
+    return tuple(asked(case) for case in CASES)
+
+
+def each(of: Burst) -> tuple[str, Picture]:
+    """One case, as it is measured."""
+    case, timeline = of
+    return f"{case.text}   {timeline.wall_s:.2f} s", timeline
+
+
+def notes(bursts: Sequence[Burst]) -> list[str]:
+    """What the learner copies."""
+    rows = [f"  {case.name:30} {timeline.wall_s:.2f}" for case, timeline in bursts if case.name]
+    return ["For app/observations.py (yours to copy):", *rows] if rows else []
+
+
+def says(bursts: Sequence[Burst]) -> str:
+    """What the largest crowd took at each handler, against the one that awaits."""
+    most = max(case.users for case, _ in bursts)
+    found = {case.letter: timeline.wall_s for case, timeline in bursts if case.users == most}
+    a, b, c = (found[letter] for letter in "ABC")
+    text = f"{most} requests at once took {a:.2f} s with A, {c / a:.1f} times as long with C and {b / a:.1f} with B"
+    if b > c > a:
+        return f"{text}: an await lets others go on, a thread lets as many go on as there are threads, B lets nobody."
+    return f"{text}: theory says A, then C, then B. Measure again when the machine is less busy."
 
 
 def _requests(case: Case) -> list[Request]:

@@ -7,12 +7,14 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from graders.measuring.wire import Connection, Request
 from graders.running.program import Program
 
 LATE_S = 15.0
 HOST = "127.0.0.1"
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)

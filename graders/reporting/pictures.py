@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from graders.expect import Picture
+from graders.measuring.goodput import Goodput
 from graders.measuring.layers import Layers
 from graders.measuring.load_test import LoadPicture
+from graders.measuring.open_closed import OpenClosed
 from graders.measuring.parity import Parity
 from graders.measuring.sample import Latencies, Sample
 from graders.measuring.timeline import Timeline
@@ -17,11 +19,13 @@ from graders.reporting.batches import batches
 from graders.reporting.curves import curves
 from graders.reporting.dots import dots
 from graders.reporting.faults import faults
+from graders.reporting.goodput import goodput
+from graders.reporting.open_closed import open_closed
 from graders.reporting.rates import rates
 from graders.reporting.shares import shares
 from graders.reporting.shedding import shedding
 
-TUNING = {kind.KIND: kind for kind in (Batches, Curves, FaultTable, Rates, Shares, Shedding)}
+TUNING = {kind.KIND: kind for kind in (Batches, Curves, FaultTable, Goodput, OpenClosed, Rates, Shares, Shedding)}
 
 
 def picture_from(data: Mapping[str, Any]) -> Picture:
@@ -60,6 +64,10 @@ def drawn(picture: Picture, width: int, is_plain: bool = False) -> list[str]:
             return curves(picture, width, bars.ASCII if is_plain else bars.PRETTY)
         case FaultTable():
             return faults(picture, width, bars.ASCII if is_plain else bars.PRETTY)
+        case Goodput():
+            return goodput(picture, width, bars.ASCII if is_plain else bars.PRETTY)
+        case OpenClosed():
+            return open_closed(picture, width, bars.ASCII if is_plain else bars.PRETTY)
         case Rates():
             return rates(picture, width, bars.ASCII if is_plain else bars.PRETTY)
         case Shares():

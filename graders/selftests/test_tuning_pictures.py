@@ -7,6 +7,8 @@ import json
 import pytest
 
 from graders.expect import Picture
+from graders.measuring.goodput import Goodput, Offered
+from graders.measuring.open_closed import OpenClosed
 from graders.measuring.tuning_pictures import (
     Arrival,
     Batches,
@@ -38,6 +40,16 @@ PICTURES: list[Picture] = [
     FaultTable((FaultRow("answered 500", "", 502, 500, 0.01), FaultRow("hung", "X=3", 504, 504, 1.0))),
     Batches(64, (32, 32), 0.2),
     Rates("batch", (Rate("1 at most", 19.4, 1640, 1700), Rate("32 at most", 380.5, 84.2, 91.9, "30 items a call"))),
+    Goodput(
+        0.25,
+        (
+            ("no limit", (Offered(20.0, 20.0, 0.1, 0.0), Offered(80.0, 3.0, 2.1, 0.0))),
+            (
+                "a limit",
+                (Offered(20.0, 20.0, 0.1, 0.0), Offered(80.0, 38.0, 0.12, 0.52), Offered(160.0, 0.0, None, 1.0)),
+            ),
+        ),
+    ),
     Curves("s", "seconds", "turned away", (Curve("queue", CURVE), Curve("limit", ((0.0, None),)))),
 ]
 
@@ -100,8 +112,30 @@ def test_batches_add_up() -> None:
     assert total == "64 requests, 2 calls, 0.20 s until the last answer"
 
 
+def test_goodput_has_one_scale() -> None:
+    """The bars of all settings are comparable; who accepted nobody has no p95."""
+    lines = drawn(PICTURES[5], 84, is_plain=True)
+    queue, limit = (line for line in lines if line.startswith("       80"))
+
+    assert queue.split()[1].count("#") < limit.split()[1].count("#")
+    assert queue.split()[3].count("#") > 5 * limit.split()[3].count("#") > 0
+    assert limit.endswith("52 %")
+    assert lines[-2].split()[1:] == ["0.0", "none", "100", "%"]
+    assert lines[-1] == "good: answered within 0.25 s"
+
+
+@pytest.mark.parametrize("width", [80, 84, 120])
+def test_rates_fit_with_their_notes(width: int) -> None:
+    """Throughput, latency and notes stand in one line."""
+    lines = drawn(PICTURES[4], width)
+
+    assert max(map(len, lines)) <= width
+    assert lines[-1].endswith("30 items a call")
+
+
 def test_nothing_to_draw() -> None:
     """Empty pictures say so in a line."""
     empty: list[Picture] = [Shares(()), Shedding(4, ()), Batches(0, (), 0.0), Rates("x", ()), Curves("s", "s", "-", ())]
+    empty += [Goodput(0.25, (("x", ()),)), OpenClosed(3, 100, 6.0, (), ())]
 
-    assert [len(drawn(picture, 84)) for picture in empty] == [1] * 5
+    assert [len(drawn(picture, 84)) for picture in empty] == [1] * 7
