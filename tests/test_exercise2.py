@@ -8,10 +8,13 @@ import asyncio
 import random
 import re
 import uuid
+from itertools import combinations
 
 import pytest
 
 from graders.curriculum import check, exercise
+from graders.exact.second import SecondJudge
+from graders.exact.traffic import Planned, at_moments, in_turn
 from graders.expect import Inconclusive
 from graders.measuring.growth import Growth
 from graders.measuring.ledger import most_in_flight
@@ -74,6 +77,12 @@ async def new_traffic(stock):
 
     yield begin
     await stock.end_taken()
+
+
+@pytest.fixture
+def exact(lab, expect):
+    """The judge in virtual time, asked where the live clock could not tell, and to explain a failure."""
+    return SecondJudge(lab.launcher, lab.grading.submission, expect)
 
 
 async def metrics_are_there(service):
@@ -185,20 +194,21 @@ def bounded(delays_ms):
 
 
 @check(points=4)
-async def test_percentiles(service, new_traffic, expect):
+async def test_percentiles(service, new_traffic, exact, expect):
     """Minimum, mean, maximum, p50, p95 and p99 are right for known delays, by any standard definition."""
     await metrics_are_there(service)
     for stretch in STRETCHES:
         traffic = await new_traffic()
         delays_ms = spread_delays(stretch)
-        await traffic.one_by_one([*bounded(delays_ms), *[pause(3)] * 5])
+        asks = [*bounded(delays_ms), *[pause(3)] * 5]
+        await traffic.one_by_one(asks)
         did = (
             f"sent {len(delays_ms)} requests one after another, with delays from 0 to {max(delays_ms)} ms in shuffled "
             "order, and quick ones in between"
         )
         row = "GET /_lab/delay"
 
-        def all_right(told, traffic=traffic, did=did, row=row):
+        def all_right(told, traffic, did=did, row=row):
             figures_are_right(expect, told, row, traffic.sandwich(row), did)
             figures_are_right(expect, told, None, traffic.sandwich(blur=10), did)
             for other in ("GET /_lab/pause", "GET /_lab/tick"):
@@ -211,16 +221,20 @@ async def test_percentiles(service, new_traffic, expect):
                 look_at="where are the figures rounded?",
             )
 
-        told = await traffic.settled(all_right)
+        told = await exact.settled(traffic, in_turn(asks), all_right)
         if traffic.sandwich(row).is_sharp:
             found = told["routes"][row]
             expect.show(f"p95 {found['p95_ms']:.1f} ms", Latencies.of(traffic.sandwich(row), found), stretch=stretch)
             return
-    raise Inconclusive(TOO_BUSY.format("the client's own delays blurred the ranks"))
+        if virtual := await exact.passes(in_turn(asks), all_right):
+            found = virtual.told["routes"][row]
+            expect.show(f"exact {found['p95_ms']:.1f} ms", Latencies.of(virtual.sandwich(row), found))
+            return
+    raise exact.inconclusive(TOO_BUSY.format("the client's own delays blurred the ranks"))
 
 
 @check(points=4)
-async def test_overlapping_requests(service, new_traffic, expect):
+async def test_overlapping_requests(service, new_traffic, exact, expect):
     """The figures are also right for requests that are in flight together."""
     await metrics_are_there(service)
     for stretch in STRETCHES:
@@ -230,16 +244,21 @@ async def test_overlapping_requests(service, new_traffic, expect):
         sent = await traffic.together([*longest_first, *quick], connections=len(longest_first) + 5)
         did = f"sent 99 requests, one each {1.5 * stretch:g} ms, the longest first ({370 * stretch} ms), and 100 quick"
 
-        def all_right(told, traffic=traffic, did=did):
+        plan = at_moments([*longest_first, *quick])
+
+        def all_right(told, traffic, did=did):
             figures_are_right(expect, told, "GET /_lab/delay", traffic.sandwich("GET /_lab/delay", blur=10), did)
             figures_are_right(expect, told, None, traffic.sandwich(), did, SPREAD)
 
-        told = await traffic.settled(all_right)
+        told = await exact.settled(traffic, plan, all_right)
         in_flight = most_in_flight(sent)
         if in_flight > len(longest_first) // 2:
             expect.show(f"{in_flight} at once", max_ms=told["max_ms"], in_flight=in_flight)
             return
-    raise Inconclusive(TOO_BUSY.format("too few requests were in flight together"))
+        if virtual := await exact.passes(plan, all_right):
+            expect.show(f"exact {virtual.told['max_ms']:.0f} ms", max_ms=virtual.told["max_ms"])
+            return
+    raise exact.inconclusive(TOO_BUSY.format("too few requests were in flight together"))
 
 
 @check(points=2)
@@ -301,21 +320,25 @@ async def test_labels_are_templates(new_traffic, expect):
 
 
 @check(points=2)
-async def test_server_timing(new_traffic, expect):
+async def test_server_timing(new_traffic, exact, expect):
     """Every response of a route carries the header Server-Timing with the time that the service took for it."""
     traffic = await new_traffic()
     asks = [delay(5), item(1, 25), refuse(409, 15), refuse(404), invalid(), health()]
-    sent = []
-    for ask in asks:
-        sent.append(await traffic.send(ask))
-        await traffic.send(tick())
+    with_ticks = [each for ask in asks for each in (ask, tick())]
+    await traffic.one_by_one(with_ticks)
 
-    for exchange in sent:
-        did = f"sent {exchange.label}, which was answered {exchange.status}"
-        if exchange.delay_s:
-            did += f" after a delay of {1000 * exchange.delay_s:g} ms"
-        header_is_right(expect, traffic, exchange, did)
-    expect.show(f"{len(sent)} headers")
+    def all_right(_, traffic):
+        for exchange in traffic.counted()[::2]:
+            did = f"sent {exchange.label}, which was answered {exchange.status}"
+            if exchange.delay_s:
+                did += f" after a delay of {1000 * exchange.delay_s:g} ms"
+            header_is_right(expect, traffic, exchange, did)
+
+    all_right(None, traffic)
+    expect.show(f"{len(asks)} headers")
+    intervals = [traffic.interval(exchange) for exchange in traffic.counted()[:6:2]]
+    if any(not a.is_apart_from(b) for a, b in combinations(intervals, 2)):  # one request's time would do for another's
+        await exact.passes(in_turn(with_ticks), all_right)
 
 
 async def staged_prediction(traffic, expect, did):
@@ -336,8 +359,27 @@ async def staged_prediction(traffic, expect, did):
     return exchange
 
 
+def staged_plan(slow_start, slow_end, long, short):
+    """The same requests as `test_stages` sends, for virtual time: two alone, then two together; and their delays."""
+
+    def prediction(after):
+        return Planned(staged(random.random(), random.random()), after=after)
+
+    plan = [
+        Planned(pipeline(slow_start)),
+        prediction(after=0),
+        Planned(pipeline(slow_end), after=1),
+        prediction(after=2),
+        Planned(pipeline(long), after=3),
+        prediction(after=4),
+        Planned(pipeline(short, after_readings=3), after=4),
+        prediction(after=6),
+    ]
+    return plan, {1: slow_start, 3: slow_end, 5: long, 7: short}
+
+
 @check(points=2)
-async def test_stages(start_service, expect):
+async def test_stages(start_service, exact, expect):
     """Server-Timing of POST /predict/staged names each stage with its duration, so the bottleneck is in plain sight."""
     for stretch in STRETCHES:
         slow_start, slow_end, long, short = (
@@ -375,7 +417,19 @@ async def test_stages(start_service, expect):
         if all(sharp) and second.done_s < first.done_s:
             expect.show("3 stages")
             return
-    raise Inconclusive(TOO_BUSY.format("quick stages took as long as slow ones"))
+        plan, stages = staged_plan(slow_start, slow_end, long, short)
+
+        def all_right(_, traffic, stages=stages):
+            for place, delays_ms in stages.items():
+                exchange = traffic.counted()[place]
+                did = f"sent POST /predict/staged, with delays of {', '.join(f'{each} ms' for each in delays_ms)}"
+                expect(exchange.status == 200, did=did, saw=f"status {exchange.status}", wanted="status 200")
+                stages_are_right(expect, traffic, exchange, delays_ms, did)
+
+        if await exact.passes(plan, all_right, env):
+            expect.show("exact time")
+            return
+    raise exact.inconclusive(TOO_BUSY.format("quick stages took as long as slow ones"))
 
 
 @check(points=2)

@@ -37,16 +37,29 @@ class BurstRun:
     async def run(self, app: Asgi, limiter: CapacityLimiter) -> None:
         """Send every request at its moment; return when all are answered."""
         self._limiter = limiter
-        loop = asyncio.get_running_loop()
         moments: dict[float, list[Exchange]] = {}
         for exchange in self._exchanges:
-            moments.setdefault(exchange.request["at_s"], []).append(exchange)
-        for at_s, group in sorted(moments.items()):
-            if at_s <= 0:
-                self._send(group, app)
+            if exchange.request["after"] is None:
+                moments.setdefault(exchange.request["at_s"], []).append(exchange)
             else:
-                loop.call_at(self.began_ns / NS + at_s, self._send, group, app)
+                self._send_after(self._exchanges[exchange.request["after"]], exchange, app)
+        for at_s, group in sorted(moments.items()):
+            self._send_at(self.began_ns, at_s, group, app)
         await asyncio.wait([exchange.answered for exchange in self._exchanges])
+
+    def _send_after(self, earlier: Exchange, exchange: Exchange, app: Asgi) -> None:
+        def go_on(_: object) -> None:
+            since_ns = earlier.done_ns if earlier.done_ns is not None else WORLD.now_ns
+            exchange.sent_ns = since_ns + round(exchange.request["at_s"] * NS)
+            self._send_at(since_ns, exchange.request["at_s"], [exchange], app)
+
+        earlier.answered.add_done_callback(go_on)
+
+    def _send_at(self, since_ns: int, at_s: float, group: Sequence[Exchange], app: Asgi) -> None:
+        if at_s <= 0:
+            self._send(group, app)
+        else:
+            asyncio.get_running_loop().call_at(since_ns / NS + at_s, self._send, group, app)
 
     def _send(self, group: Sequence[Exchange], app: Asgi) -> None:
         self._tasks += [asyncio.ensure_future(exchange.run(app)) for exchange in group]

@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from anyio.to_thread import current_default_thread_limiter
 
-from graders.exact import outside, real
+from graders.exact import outside, real, wall
 from graders.exact.bursts import BurstRun
 from graders.exact.client import Asgi
 from graders.exact.install import install
 from graders.exact.lifespan import StartupFailedError, start
 from graders.exact.loop import VirtualLoop
 from graders.exact.place import Place, hold_place, stop_place
+from graders.exact.scenario import upstream_of
+from graders.exact.upstream import open_store
 from graders.exact.watch import Watch
 from graders.exact.world import NS, WORLD
 from graders.running.culprit import LearnersCode
+from graders.running.feature_store import FeatureStore
 from graders.running.serve import BrokenSubmissionError, load
 
 if TYPE_CHECKING:
@@ -64,6 +67,7 @@ class Run:
         self._stage = "import"
         self._burst: BurstRun | None = None
         self._loop: VirtualLoop | None = None
+        self._store: FeatureStore | None = None
         self._ending = real.allocate_lock()
         self._watch = Watch(self._code.innermost, self.stop)
         self._began = real.monotonic()
@@ -81,22 +85,40 @@ class Run:
         outside.watch(outside.STAYING)
         self._watch.start()
         try:
-            control = cast("Control", self)  # of which `load` only ever calls `send`
+            control = cast("Control", self)  # of which `load` and `run_program` only ever call `send`
+            if self._spec.get("as_program"):
+                from graders.exact.program import run_program
+
+                run_program(Path(self._spec["root"]), control, self._code, self._serve_program)
+                self.stop("outside", "python -m app does not serve with uvicorn, in its own process")
             app = load(Path(self._spec["root"]), control, self._code, self._spec.get("probe"))
-            imported_s = real.monotonic() - self._began
-            outside.watch(outside.EVERYTHING)
-            self._loop = VirtualLoop()
-            asyncio.set_event_loop(self._loop)
-            self._loop.run_until_complete(self._serve(app, imported_s))
+            loop = VirtualLoop()
+            asyncio.set_event_loop(loop)
+            loop.run_until_complete(self._serve(app))
         except BrokenSubmissionError:
             pass
         except StartupFailedError as failed:
             self.send("broken", stage="startup", **self._code.describe(failed.__cause__ or failed))
         self._finish()
 
-    async def _serve(self, app: Asgi, imported_s: float) -> None:
-        assert self._loop is not None
+    async def _serve_program(self, app: Asgi) -> NoReturn:
+        """In the place of uvicorn: serve, and end the process with the last burst, before anybody cleans up."""
+        try:
+            await self._serve(app)
+        except StartupFailedError as failed:
+            self.send("broken", stage="startup", **self._code.describe(failed.__cause__ or failed))
+        self._finish()
+        sys.stdout.flush()
+        os._exit(0)
+
+    async def _serve(self, app: Asgi) -> None:
+        imported_s = real.monotonic() - self._began
+        outside.watch(outside.EVERYTHING)
+        wall.install(Path(self._spec["root"]))
+        self._loop = cast("VirtualLoop", asyncio.get_running_loop())
         self._enter("startup", self._limits["real_s"])
+        if self._spec.get("upstream"):
+            self._store = await open_store(upstream_of(self._spec["upstream"]))
         state = await start(app)
         gc.freeze()
         gc.disable()

@@ -25,6 +25,8 @@ class Exchange:
         self.request = request
         self.state = state
         self.began_ns = began_ns
+        self.sent_ns: int | None = None
+        """When it was due, where that is not told by its own `at_s` alone."""
         self.status: int | None = None
         self.headers: dict[str, str] = {}
         self.body = bytearray()
@@ -104,7 +106,7 @@ class Exchange:
         return {
             "user": self.request["user"],
             "label": self.request["label"],
-            "sent_s": self.request["at_s"],
+            "sent_s": self.request["at_s"] if self.sent_ns is None else self._since(self.sent_ns),
             "first_byte_s": self._since(self.first_byte_ns),
             "done_s": self._since(self.done_ns),
             "status": self.status,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from graders.exact.result import ExactResult, result_of
-from graders.exact.scenario import Burst, Limits, Request, spec_of
+from graders.exact.scenario import Burst, Limits, Request, Upstream, spec_of
+from graders.exact.upstream import URL
 from graders.measuring import wire
 from graders.running.launcher import Launcher
+from graders.running.model_log import ModelLog
 from graders.submission import Submission
 
 PATIENCE_S = 20.0
@@ -35,8 +38,26 @@ async def judge(
 ) -> ExactResult:
     """The submission in virtual time; a child that is not done in `PATIENCE_S` real seconds is ended."""
     root = submission.copy_to(launcher.folder("exact") / "submission")
-    spec = spec_of(root, bursts, limits, env, probe) | {"output": str(root.parent / "output.txt")}
-    child = launcher.start("graders.exact.child:serve", spec)
+    return await _run(launcher, root, spec_of(root, bursts, limits, env, probe))
+
+
+async def judge_program(
+    launcher: Launcher,
+    submission: Submission,
+    bursts: tuple[Burst, ...],
+    settings: Mapping[str, str],
+    upstream: Upstream | None = None,
+) -> tuple[ExactResult, ModelLog]:
+    """`python -m app` in virtual time, as one process, with these settings and a feature store; and MODEL_LOG."""
+    folder = launcher.folder("exact")
+    root, log = submission.copy_to(folder / "submission"), ModelLog(folder / "model.jsonl")
+    env = {**settings, "WEB_CONCURRENCY": "1", "FEATURE_STORE_URL": URL, "MODEL_LOG": str(log.path)}
+    spec = spec_of(root, bursts, env=env, upstream=upstream or Upstream(), as_program=True)
+    return await _run(launcher, root, spec), log
+
+
+async def _run(launcher: Launcher, root: Path, spec: Mapping[str, object]) -> ExactResult:
+    child = launcher.start("graders.exact.child:serve", {**spec, "output": str(root.parent / "output.txt")})
     try:
         await child.wait_for("end", "stopped", "broken", "exited", timeout_s=PATIENCE_S)
         return result_of(list(child.events))

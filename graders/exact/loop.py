@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from graders.exact import clock, outside
+from graders.exact import clock, network, outside
 from graders.exact.virtual_thread import VirtualThread
 from graders.exact.world import NS, WORLD
 
@@ -74,6 +74,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _write_to_self(self) -> None:
         self.waiting_room.wake()
+
+    async def create_connection(self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
+        """A connection: to a server of this world where one has that port, else to the world outside."""
+        if options.get("sock") is not None or options.get("ssl") or not network.knows(host, port):
+            return await super().create_connection(protocol_factory, host, port, **options)
+        return await super().create_connection(protocol_factory, sock=network.connect(host, port))
+
+    async def create_server(self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
+        """A server of this world; only its own clients find it."""
+        if options.get("sock") is None and not options.get("ssl"):
+            server = network.listen(protocol_factory, host, port, self)
+            if server is not None:
+                return server
+        return await super().create_server(protocol_factory, host, port, **options)
 
 
 class _MeteredQueue(deque[Any]):

@@ -6,19 +6,31 @@ Each function goes on where the report is right and raises `Unmet` where it cann
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from graders.expect import Expect
 from graders.measuring.ledger import Exchange
 from graders.measuring.request_log import line_trouble
 from graders.measuring.sample import Sample
-from graders.measuring.sandwich import FIGURES, HALF_DIGIT_MS, RESOLUTION_MS, Interval, Rejection, Sandwich
+from graders.measuring.sandwich import FIGURES, HALF_DIGIT_MS, RESOLUTION_MS, Interval, Latency, Rejection, Sandwich
 from graders.measuring.server_timing import durations_ms
 from graders.running.traffic import Traffic
 
 STAGES = ("preprocess", "infer", "postprocess")
 
 Row = Mapping[str, Any]
+
+
+class Bounded(Protocol):
+    """Traffic, on the machine's clock or on a virtual one, that tells what a latency must lie between."""
+
+    def bounds(self, exchange: Exchange) -> Latency:
+        """The injected delay and the time that the client saw."""
+        ...
+
+    def interval(self, exchange: Exchange) -> Interval:
+        """Where a latency reported for the request must lie."""
+        ...
 
 
 def figures_are_right(
@@ -65,7 +77,7 @@ def _wanted(rejected: Rejection, count: int) -> str:
     return f"{rejected.figure} from {interval}{between}"
 
 
-def header_is_right(expect: Expect, traffic: Traffic, exchange: Exchange, did: str) -> None:
+def header_is_right(expect: Expect, traffic: Bounded, exchange: Exchange, did: str) -> None:
     """The response carries Server-Timing, and its `app` took as long as it must have taken."""
     header = exchange.header("server-timing")
     wanted = "a header such as Server-Timing: app;dur=12.3 (milliseconds)"
@@ -80,7 +92,7 @@ def header_is_right(expect: Expect, traffic: Traffic, exchange: Exchange, did: s
     expect(
         found != [], did=did, saw=f"Server-Timing: {header}", wanted=wanted, look_at="what is written into the header?"
     )
-    right = interval_of(traffic, exchange)
+    right = traffic.interval(exchange)
     expect(
         all(right.holds(duration_ms) for duration_ms in found),
         did=did,
@@ -91,7 +103,7 @@ def header_is_right(expect: Expect, traffic: Traffic, exchange: Exchange, did: s
 
 
 def stages_are_right(
-    expect: Expect, traffic: Traffic, exchange: Exchange, delays_ms: Sequence[float], did: str
+    expect: Expect, traffic: Bounded, exchange: Exchange, delays_ms: Sequence[float], did: str
 ) -> bool:
     """Each stage is named with a duration that is possible, and `app` holds all of them.
 
@@ -149,7 +161,7 @@ def log_is_right(expect: Expect, traffic: Traffic, lines: Sequence[Row], did: st
             wanted='one JSON line with event "request", on standard output, for each request, failed ones too',
             look_at="where is the line written, and which requests never get there?",
         )
-        _line_is_right(expect, found[key][0], exchange, interval_of(traffic, exchange), did)
+        _line_is_right(expect, found[key][0], exchange, traffic.interval(exchange), did)
     strangers = [line for line in lines if _key(line) not in exchanges and _key(line)[1] != "/metrics"]
     expect(
         not strangers,
@@ -239,12 +251,6 @@ def logged_ids_are_right(expect: Expect, lines: Sequence[Row], ids: Mapping[str,
             wanted=f"request_id {wanted!r}, as in the answer's header",
             look_at="how does the id come into the log line, and whose id is it by then?",
         )
-
-
-def interval_of(traffic: Traffic, exchange: Exchange) -> Interval:
-    """Where a latency reported for one request must lie."""
-    bounds = traffic.bounds(exchange)
-    return Interval(bounds.low_ms, bounds.high_ms)
 
 
 def ms(value: float) -> str:

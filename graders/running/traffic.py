@@ -13,7 +13,7 @@ from graders.files import read_regular
 from graders.measuring.ledger import Exchange, Waited, is_credible, latencies
 from graders.measuring.metrics import shape_trouble
 from graders.measuring.request_log import request_lines
-from graders.measuring.sandwich import Latency, Sandwich
+from graders.measuring.sandwich import Interval, Latency, Sandwich
 from graders.measuring.timeline import Answer
 from graders.measuring.wire import Connection
 from graders.running.asking import STDOUT, Ask
@@ -182,6 +182,11 @@ class Traffic:
     def bounds(self, exchange: Exchange) -> Latency:
         """What the latency of one request must lie between."""
         return latencies(self.exchanges, [exchange])[0]
+
+    def interval(self, exchange: Exchange) -> Interval:
+        """Where a latency reported for one request must lie."""
+        bounds = self.bounds(exchange)
+        return Interval(bounds.low_ms, bounds.high_ms)
 
     def hang_up(self) -> None:
         """Close every connection."""
