@@ -13,7 +13,7 @@ say() { printf 'engine: %s\n' "$*" >&2; }
 maker=../shared/containers/standin-base.sh
 base=docker.io/library/python:3.12-slim
 home=${LAB_ENGINE_HOME:-/var/tmp/inference-lab-engine}
-if [ ! -x "$maker" ]; then
+if [ ! -e "$maker" ]; then
   say "no $maker: nothing to prepare"
   exit 0
 fi
@@ -35,7 +35,8 @@ if ! runs; then
       podman runc netavark aardvark-dns; } >/dev/null 2>"$home/apt.log" || { tail -5 "$home/apt.log" >&2; exit 1; }
   fi
   say "making $base, which takes about a minute"
-  CACHE=$home/debs bash -c 'mkdir -p "$CACHE" && exec "$0" "$@"' "$maker" -p 3.12 -c "$CONTAINERS_CONF" >&2
+  mkdir -p "$home/debs"
+  CACHE=$home/debs bash "$maker" -p 3.12 -c "$CONTAINERS_CONF" >&2
   runs || { say "the base image was made, and does not run"; exit 1; }
 fi
 

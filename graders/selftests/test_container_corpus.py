@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from graders.running.containers.engine import find_engine
-from graders.running.containers.names import USUAL
 from graders.selftests.corpus import Graded, Specimen, compose, grade, remember, specimens
+from graders.selftests.engine_here import engine_or_skip
 
 EXERCISE = "exercise5"
 ON_FILES = {"base_image", "layer_order", "non_root", "starts_the_service", "healthcheck", "dockerignore", "compose"}
@@ -89,14 +88,9 @@ def unfinished(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def engine() -> None:
-    """Goes on where containers can be run; where LAB_REQUIRE_ENGINE is set, their absence is a failure."""
-    found = await find_engine([USUAL])
-    if found.engine is not None:
-        await found.engine.remove_everything()
-    elif os.environ.get("LAB_REQUIRE_ENGINE"):
-        pytest.fail(f"the engine checks would silently not run: {found.reason}")
-    else:
-        pytest.skip(found.reason)
+    """Goes on where containers can be run."""
+    found = await engine_or_skip()
+    await found.remove_everything()
 
 
 def test_the_reference_passes(engine: None, graded: Grade, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from graders.running.containers.names import USUAL
 from graders.running.containers.reach import listeners
 from graders.running.launcher import Launcher
 from graders.selftests.corpus import compose, overlay
+from graders.selftests.engine_here import engine_or_skip
 from graders.submission import Submission
 
 SLOW_BUILD = f"FROM {USUAL}\nRUN python -c 'import time; time.sleep(60)'\n"
@@ -29,14 +29,10 @@ SLOW_BUILD = f"FROM {USUAL}\nRUN python -c 'import time; time.sleep(60)'\n"
 
 @pytest.fixture
 async def engine() -> AsyncIterator[Engine]:
-    """An engine that runs containers here; where LAB_REQUIRE_ENGINE is set, its absence is a failure."""
-    found = await find_engine([USUAL])
-    if found.engine is None:
-        if os.environ.get("LAB_REQUIRE_ENGINE"):
-            pytest.fail(f"the engine checks would silently not run: {found.reason}")
-        pytest.skip(found.reason)
-    yield found.engine
-    await found.engine.remove_everything()
+    """An engine that runs containers here; everything that a test made with it is removed."""
+    found = await engine_or_skip()
+    yield found
+    await found.remove_everything()
 
 
 # --- no engine -------------------------------------------------------------------------------------------------------
