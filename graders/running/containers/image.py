@@ -65,12 +65,17 @@ class Image:
 
 
 async def build(
-    engine: Engine, dockerfile: Dockerfile, context: Path, tag: str, limit_s: float = BUILD_LIMIT_S
+    engine: Engine,
+    dockerfile: Dockerfile,
+    context: Path,
+    tag: str,
+    limit_s: float = BUILD_LIMIT_S,
+    file: str = "Dockerfile",
 ) -> Image:
     """Build a folder's Dockerfile; `Unmet` with the step and its complaint, `NotRun` at the engine's own limits."""
     _known_to(engine, dockerfile)
     name = f"{engine.tag}:{tag}"
-    options = ["--tag", name, *engine.marked(), "--file", str(context / "Dockerfile")]
+    options = ["--tag", name, *engine.marked(), "--file", str(context / file)]
     if engine.is_podman:  # its own format drops HEALTHCHECK; the host's network needs no bridge
         options += ["--format", "docker", "--pull=never", "--network=host", "--force-rm"]
     else:
