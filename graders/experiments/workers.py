@@ -104,11 +104,8 @@ def says(rows: Sequence[Measured]) -> str:
     lead = "Workers make no cores"
     if full is not first:
         ratio = full.per_s / max(first.per_s, 0.1)
-        lead = (
-            "Workers make cores count, and make none"
-            if ratio >= ALIKE
-            else "Others held the cores, so more did not help"
-        )
+        helped = min(ratio, full.busy_cores) >= ALIKE  # more than one core was used, and more came of it
+        lead = "Workers make cores count, and make none" if helped else "Others held the cores, so more did not help"
         ratios.append(f"{full.name} did {ratio:.1f} times what 1 worker did")
     if most.workers > cores:
         ratios.append(f"{most.name} on {on} {most.per_s / max(full.per_s, 0.1):.1f} times what {full.name} did")

@@ -148,13 +148,17 @@ def worker_rows(cores: int, *rows: tuple[int, float, float]) -> list[workers.Mea
             ],
         ),
         (worker_rows(2, (1, 5.0, 0.3), (2, 4.5, 0.3), (4, 5.3, 0.6)), ["Others held the cores", "1.7 of 2 cores went"]),
+        (
+            worker_rows(2, (1, 5.4, 0.3), (2, 7.5, 0.5), (4, 6.6, 0.4)),
+            ["Others held", "2 workers did 1.4 times"],
+        ),
         (worker_rows(1, (1, 18.0, 0.9), (2, 18.0, 0.9)), ["Workers make no cores: 2 workers on 1 core 1.0 times"]),
         (
             worker_rows(8, (1, 20.0, 1.0), (2, 40.0, 2.0), (8, 160.0, 8.0)),
             ["8 workers did 8.0 times", "20 answers a second."],
         ),
     ],
-    ids=["two cores", "busy", "one core", "eight cores"],
+    ids=["two cores", "busy", "very busy", "one core", "eight cores"],
 )
 def test_what_workers_say(rows: list[workers.Measured], words: list[str]) -> None:
     """More cores, more answers; more workers than cores, no more; and who else had the cores is told."""
