@@ -1,4 +1,4 @@
-"""The layers of an image as a picture: what each step added, and what an edit made anew."""
+"""The layers of an image as a picture: what each step added, and which ones a build made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer: the step that made it, its size, how long that took, whether an edit made it anew (if known)."""
+    """One layer: the step that made it, its size, how long that took, whether this build made it (if known)."""
 
     step: str
     bytes: int

@@ -141,7 +141,10 @@ def test_layers_show_the_limit_and_what_an_edit_made_anew() -> None:
     """Sizes in MB, the whole image against its limit."""
     picture = drawn(LAYERS)
 
-    assert picture.says == "3 layers, 185 MB in all of 350 MB allowed. The edit made 1 of them anew, 0.0 MB."
+    assert (
+        picture.says
+        == "3 layers, 185 MB in all of 350 MB allowed. This build made 1 of them, 0.0 MB; the others were there before."
+    )
     assert [kind for kind, _ in picture.legend] == ["work", "shed", "limit"]
 
 

@@ -9,7 +9,7 @@ MB = 10**6
 
 
 def draw_layers(data: Data, evidence: Data) -> Drawn:
-    """The layers of an image with what each added; those that an edit made anew stand out."""
+    """The layers of an image with what each added; those that this build made stand out."""
     layers = data["layers"]
     total, limit = sum(layer["bytes"] for layer in layers), data.get("limit_bytes") or None
     rows = [_layer(layer) for layer in layers]
@@ -17,10 +17,11 @@ def draw_layers(data: Data, evidence: Data) -> Drawn:
     says = f"{len(layers)} layers, {total / MB:.0f} MB in all"
     says += f" of {limit / MB:.0f} MB allowed." if limit else "."
     if any(layer.get("anew") is not None for layer in layers):
-        says += f" The edit made {len(anew)} of them anew, {sum(layer['bytes'] for layer in anew) / MB:.1f} MB."
+        added = sum(layer["bytes"] for layer in anew)
+        says += f" This build made {len(anew)} of them, {added / MB:.1f} MB; the others were there before."
     legend = [("work", "size of a layer")]
     if anew:
-        legend.append(("shed", "made anew after the edit"))
+        legend.append(("shed", "made in this build"))
     if limit:
         whole = Row("the image", (Bar(total / MB, "bad" if total > limit else "good"),), f"{total / MB:.0f} MB")
         legend.append(("limit", f"{limit / MB:.0f} MB, the most that the image may have"))
@@ -31,7 +32,7 @@ def draw_layers(data: Data, evidence: Data) -> Drawn:
 def _layer(layer: Data) -> Row:
     took = f"{layer['seconds']:.1f} s" if layer.get("seconds") is not None else ""
     kind = "shed" if layer.get("anew") else "work"
-    note = ", ".join(part for part in (took, "made anew" if layer.get("anew") else "") if part)
+    note = ", ".join(part for part in (took, "made in this build" if layer.get("anew") else "") if part)
     size = layer["bytes"] / MB
     return Row(str(layer["step"])[:120], (Bar(size, kind),), f"{size:.1f} MB" if size else "0", note)
 
