@@ -1,4 +1,4 @@
-"""The layers of an image drawn in plain characters: how heavy each one is, how long it took, which ones a build made."""
+"""The layers of an image drawn in plain characters: how heavy each one is, how long it took, which a build made."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def test_shedding_counts_who_was_accepted() -> None:
     assert [kind for kind, _ in picture.legend] == ["work", "shed", "other"]
 
 
-def test_layers_show_the_limit_and_what_an_edit_made_anew() -> None:
+def test_layers_show_the_limit_and_what_a_build_made() -> None:
     """Sizes in MB, the whole image against its limit."""
     picture = drawn(LAYERS)
 
