@@ -52,6 +52,12 @@ def payloads(tuning):
     return tuning.Payloads()
 
 
+@pytest.fixture
+def exact(tuning, lab, submission, expect):
+    """The judge in virtual time, asked where the live clock could not tell, and to explain a failure."""
+    return tuning.InExactTime(lab.launcher, submission, expect)
+
+
 # --- workers ---------------------------------------------------------------------------------------------------------
 
 
@@ -134,12 +140,15 @@ async def test_cpu_bound_keeps_loop_free(programs, payloads, tuning, expect):
 
 
 @check(points=3)
-async def test_thread_pool_size(programs, payloads, tuning, expect):
+async def test_thread_pool_size(programs, payloads, tuning, exact, expect):
     """THREAD_POOL_SIZE is the number of threads behind plain `def` handlers, up and down."""
     look_at = "where is the pool's limiter set: at import, or in the lifespan, when the event loop runs?"
     wide, narrow = await programs("one", "narrow")
     for program in (wide, narrow):
         tuning.require.prediction(expect, await program.ask_200("POST", "/predict/sync", payloads.fresh()))
+
+    def sight_under_the_floor(seen, under, not_under):
+        return under if tuning.is_under(seen.timeline.wall_s, FLOOR_OF_POOL_S) else not_under
 
     def shows_more_than_the_default(seen):
         if seen.timeline.wall_s < FLOOR_OF_POOL_S or seen.new_threads > DEFAULT_THREADS:
@@ -151,11 +160,16 @@ async def test_thread_pool_size(programs, payloads, tuning, expect):
         shows_more_than_the_default,
         lambda _: programs.machine.answers_within(0.75 * FLOOR_OF_POOL_S, payloads.predictions(81)),
     )
+    many = await exact.decided(
+        many,
+        lambda: exact.threaded(wide, payloads.predictions(81, "/predict/sync")),
+        lambda seen: sight_under_the_floor(seen, tuning.Sight.SHOWN, tuning.Sight.REFUTED),
+    )
     expect.show(tuning.require.seconds(many.seen.timeline.wall_s), many.seen.timeline)
     tuning.require.conclusive(many)
     expect(
         many.is_shown,
-        did=f"{wide.did}, then sent 81 POST /predict/sync at the same moment",
+        did=f"{wide.did}, then sent 81 POST /predict/sync at the same moment{exact.said}",
         saw=many.seen.timeline.arrival,
         wanted=f"the last one before {FLOOR_OF_POOL_S:.1f} s, which is the least that 40 threads need for 81",
         look_at=look_at,
@@ -171,10 +185,16 @@ async def test_thread_pool_size(programs, payloads, tuning, expect):
         shows_ten,
         lambda _: programs.machine.answers_within(0.75 * FLOOR_OF_POOL_S, payloads.predictions(21)),
     )
+    few = await exact.decided(
+        few,
+        lambda: exact.threaded(narrow, payloads.predictions(21, "/predict/sync")),
+        lambda seen: sight_under_the_floor(seen, tuning.Sight.REFUTED, tuning.Sight.SHOWN),
+        passes=(tuning.Finding.SHOWN, tuning.Finding.MISSED),
+    )
     tuning.require.conclusive(few)
     expect(
         few.is_shown or few.was_missed,  # missed: a quiet machine was never earlier than ten threads can be
-        did=f"{narrow.did}, then sent 21 POST /predict/sync at the same moment",
+        did=f"{narrow.did}, then sent 21 POST /predict/sync at the same moment{exact.said}",
         saw=few.seen.timeline.arrival,
         wanted=f"at least {FLOOR_OF_POOL_S:.1f} s: ten threads that sleep 0.1 s each need three rounds for 21",
         look_at=look_at,
@@ -187,7 +207,7 @@ async def test_thread_pool_size(programs, payloads, tuning, expect):
 
 
 @check(points=3)
-async def test_sheds_load(programs, payloads, tuning, expect):
+async def test_sheds_load(programs, payloads, tuning, exact, expect):
     """With MAX_CONCURRENCY=4 a burst gets four predictions and the others 503 at once; without it there is no limit."""
     limited, free = await programs("limited", "one")
     staged_s = 0.5  # PIPELINE_DELAYS_MS of this program
@@ -196,16 +216,22 @@ async def test_sheds_load(programs, payloads, tuning, expect):
     for path in ("/predict", "/predict/staged"):
         await limited.ask_200("POST", path, payloads.fresh())
 
-    at_one_path = ["/predict"] * tuning.BURST
-    decided = await tuning.limited_burst(limited, programs.machine, at_one_path, takes_s, payloads)
+    async def decide(paths):
+        return await exact.decided(
+            await tuning.limited_burst(limited, programs.machine, paths, takes_s, payloads),
+            lambda: exact.limited(limited, [payloads.predict(path) for path in paths], takes_s),
+            tuning.sight_of,
+        )
+
+    decided = await decide(["/predict"] * tuning.BURST)
     expect.show(f"{len(decided.seen.accepted)} + {len(decided.seen.shed)}")
-    did = f"{limited.did}, then sent {tuning.BURST} POST /predict at the same moment"
+    did = f"{limited.did}, then sent {tuning.BURST} POST /predict at the same moment{exact.said}"
     tuning.require.limit(expect, limited, decided, did)
 
     others = [path for path in ("/predict/sync", "/predict/entity", "/predict") if await limited.has(path)]
     spread = ["/predict/staged"] * tuning.LIMIT + [others[i % len(others)] for i in range(tuning.BURST - tuning.LIMIT)]
-    decided = await tuning.limited_burst(limited, programs.machine, spread, takes_s, payloads)
-    did = f"{limited.did}, then spread {tuning.BURST} predictions over {', '.join(sorted(set(spread)))}"
+    decided = await decide(spread)
+    did = f"{limited.did}, then spread {tuning.BURST} predictions over {', '.join(sorted(set(spread)))}{exact.said}"
     tuning.require.limit(expect, limited, decided, did)
 
     crowd = await free.burst(payloads.predictions(120), limit_s=6.0)
@@ -317,7 +343,7 @@ async def test_reuses_connections(programs, payloads, tuning, expect):
 
 
 @check(points=3)
-async def test_upstream_faults(programs, payloads, tuning, expect):
+async def test_upstream_faults(programs, payloads, tuning, exact, expect):
     """Whatever the feature store does, the caller gets the status that says so: 504, 502, 404, never 500."""
     one, unset, narrow, two = await programs("one", "unset", "narrow", "two")
     await one.ask_200("POST", "/predict/entity", payloads.entity())
@@ -329,6 +355,7 @@ async def test_upstream_faults(programs, payloads, tuning, expect):
         faults.together(narrow, payloads, [faults.answers_after(1.5, 200)]),
         faults.together(two, payloads, [faults.answers_after(1.5, 504)]),
     )
+    told = await exact.without_noise(told, programs.machine)
     told += await faults.gone_and_back(one, payloads)
 
     expect.show(f"{len(told)} faults", faults.table(told))
@@ -348,21 +375,31 @@ async def test_upstream_faults(programs, payloads, tuning, expect):
 
 # --- bonus -----------------------------------------------------------------------------------------------------------
 
+FIRST_WAITS_S = 3 * 0.1  # BATCH_WAIT_MS=100: whoever has come by then is in one of the first four batches
 ALONE_S = 0.1  # the model takes 51 ms; with this as its limit, a wait of 49 ms is too long, and the default is 5
 
 
 @check(points=4, bonus=True)
-async def test_micro_batching(programs, payloads, tuning, expect):
+async def test_micro_batching(programs, payloads, tuning, exact, expect):
     """Predictions that come together share calls of the model, and each caller gets its own answer."""
     narrow, one, two = await programs("narrow", "one", "two")
     look_at = "what gathers the requests: when does it stop waiting, and what ends a batch besides time?"
     tuning.require.prediction(expect, await one.ask_200("POST", "/predict/batched", payloads.fresh()))
 
-    many = await tuning.best_crowd(narrow, 64, calls=4)
-    did = f"{narrow.did}, then sent 64 POST /predict/batched at the same moment, with features that grow"
+    decided = await tuning.decide(
+        lambda: tuning.crowd(narrow, 64),
+        lambda seen: tuning.shares_calls(seen, 4),
+        lambda _: programs.machine.answers_within(FIRST_WAITS_S, payloads.predictions(64)),
+    )
+    decided = await exact.decided(
+        decided, lambda: exact.crowd(narrow, tuning.growing(64)), lambda seen: tuning.shares_calls(seen, 4)
+    )
+    many = decided.seen
+    did = f"{narrow.did}, then sent 64 POST /predict/batched at the same moment, with features that grow{exact.said}"
     expect.show(f"{len(many.calls)} calls", many.picture)
     if wrong := many.other_than(200):
         raise narrow.wrong(wrong, did=did)
+    tuning.require.conclusive(decided)
     expect(
         0 < len(many.calls) <= 4,
         did=did,
@@ -412,10 +449,15 @@ async def test_micro_batching(programs, payloads, tuning, expect):
         lambda answer: tuning.Sight.SHOWN if answer.latency_s < ALONE_S else tuning.Sight.UNCLEAR,
         lambda _: programs.machine.answers_within(PREDICT_S + 0.02, payloads.predictions(1)),
     )
+    alone = await exact.decided(
+        alone,
+        lambda: exact.alone(one, [payloads.predict("/predict/batched")]),
+        lambda answer: tuning.Sight.SHOWN if tuning.is_under(answer.latency_s, ALONE_S) else tuning.Sight.REFUTED,
+    )
     tuning.require.conclusive(alone)
     expect(
         alone.is_shown,
-        did=f"{one.did}, then sent one POST /predict/batched, {alone.looks} times",
+        did=f"{one.did}, then sent one POST /predict/batched, {alone.looks} times{exact.said}",
         saw=f"the answer took {1000 * alone.seen.latency_s:.0f} ms",
         wanted=f"under {1000 * ALONE_S:.0f} ms: 51 ms of the model, and BATCH_WAIT_MS is 5 where it is not set",
         look_at="how long does the first request of a batch wait for others?",

@@ -58,6 +58,13 @@ class ExactResult:
         return next((b for b in self.bursts if b.name == name), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Unjudged:
+    """Why virtual time cannot judge something, in a few words."""
+
+    why: str
+
+
 def result_of(events: Iterable[Mapping[str, Any]]) -> ExactResult:
     """Put the child's events together; a child that fell silent before its `end` has died."""
     bursts: list[ExactBurst] = []

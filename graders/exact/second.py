@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from graders.exact.traffic import ExactTraffic, Plan, Unjudged, exact_traffic
+from graders.exact.result import Unjudged
+from graders.exact.traffic import ExactTraffic, Plan, exact_traffic
+from graders.exact.trust import STRANGERS, may_excuse
 from graders.expect import Expect, Inconclusive, Unmet
 from graders.measuring.ledger import Exchange
 from graders.measuring.sandwich import Sandwich
-from graders.running.confine import Confinement
 from graders.running.launcher import Launcher
 from graders.running.reported import Bounded
 from graders.running.traffic import Traffic
 from graders.submission import Submission
-
-STRANGERS = "somebody else's work is passed on a live clock alone"
 
 
 class Judged(Bounded, Protocol):
@@ -67,14 +65,15 @@ class SecondJudge:
         if isinstance(found, Unjudged):
             self.why_not = found.why
             return None
-        self._expect.show(judge="exact")
         try:
             requirements(found.told, found)
         except Unmet as unmet:
+            self._expect.show(judge="exact")
             raise in_exact_words(unmet) from None
-        if Confinement.from_environment(os.environ).kind != "open":
+        if not may_excuse():
             self.why_not = STRANGERS
             return None
+        self._expect.show(judge="exact")
         return found
 
     def inconclusive(self, why: str) -> Inconclusive:

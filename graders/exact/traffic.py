@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graders.exact.launched import judge
-from graders.exact.result import ExactResult
+from graders.exact.result import ExactResult, Unjudged
 from graders.exact.scenario import Burst, Request
 from graders.measuring.exactly import ExactInterval, ExactSandwich
 from graders.measuring.ledger import Exchange
@@ -53,13 +53,6 @@ def in_turn(asks: Iterable[Ask]) -> Plan:
 def at_moments(timed: Iterable[tuple[float, Ask]]) -> Plan:
     """Each request at its moment, as `Traffic.together` sends them."""
     return [Planned(ask, at_s) for at_s, ask in timed]
-
-
-@dataclass(frozen=True, slots=True)
-class Unjudged:
-    """Why virtual time cannot judge it, in a few words."""
-
-    why: str
 
 
 @dataclass(frozen=True, slots=True)

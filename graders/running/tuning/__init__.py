@@ -3,15 +3,16 @@
 All of it in one name for the suite, which imports it when its first check runs: nobody else has to wait for it.
 """
 
-from graders.measuring.attempts import Sight, decide
+from graders.measuring.attempts import Finding, Sight, decide
 from graders.running.programs import Programs
 from graders.running.replies import after
 from graders.running.tuning import faults, hangups, mishaps, require
 from graders.running.tuning.answering import answering
-from graders.running.tuning.batches import best_crowd, crowd
+from graders.running.tuning.batches import crowd, growing, shares_calls
 from graders.running.tuning.burning import burn
 from graders.running.tuning.counting import counted, settled_count
-from graders.running.tuning.limits import BURST, LIMIT, limited_burst, recovered
+from graders.running.tuning.in_exact_time import InExactTime, is_under
+from graders.running.tuning.limits import BURST, LIMIT, limited_burst, recovered, sight_of
 from graders.running.tuning.overtaking import overtake
 from graders.running.tuning.payloads import Payloads
 from graders.running.tuning.store_crowd import crowd_at_the_store
@@ -20,24 +21,29 @@ from graders.running.tuning.threads import threaded_burst
 __all__ = [
     "BURST",
     "LIMIT",
+    "Finding",
+    "InExactTime",
     "Payloads",
     "Programs",
     "Sight",
     "after",
     "answering",
-    "best_crowd",
     "burn",
     "counted",
     "crowd",
     "crowd_at_the_store",
     "decide",
     "faults",
+    "growing",
     "hangups",
+    "is_under",
     "limited_burst",
     "mishaps",
     "overtake",
     "recovered",
     "require",
     "settled_count",
+    "shares_calls",
+    "sight_of",
     "threaded_burst",
 ]

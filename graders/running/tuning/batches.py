@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from graders.measuring.attempts import Sight
 from graders.measuring.timeline import Answer, Timeline
 from graders.measuring.tuning_pictures import Batches
 from graders.measuring.wire import Request
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 PATH = "/predict/batched"
 LIMIT_S = 8.0
-TRIES = 4
 STEP = 1.3
 """Neighbouring items differ by this factor, so that their scores, which grow like logarithms, lie clearly apart."""
 
@@ -62,13 +62,19 @@ class Batched:
         return Batches(len(self.answers), tuple(call.items for call in self.calls), round(wall_s, 3))
 
 
-async def best_crowd(program: Program, count: int, calls: int) -> Batched:
-    """A crowd that took at most so many calls, or the last of a few: on a busy machine one may come in too slowly."""
-    for _ in range(TRIES - 1):
-        seen = await crowd(program, count)
-        if 0 < len(seen.calls) <= calls or seen.other_than(200) is not None:
-            return seen
-    return await crowd(program, count)
+def shares_calls(seen: Batched, calls: int) -> Sight:
+    """Whether a crowd took at most so many calls; more prove nothing: on a busy machine it may come in too slowly."""
+    if seen.other_than(200) is not None or not seen.calls:
+        return Sight.REFUTED
+    return Sight.SHOWN if len(seen.calls) <= calls else Sight.UNCLEAR
+
+
+def growing(count: int, offset: float = 0.0, bad: int | None = None) -> list[Request]:
+    """So many requests whose features grow; the one numbered `bad` has a negative one."""
+    return [
+        Request("POST", PATH, {"feature_1": -1.0 if at == bad else STEP**at + offset, "feature_2": 2.0})
+        for at in range(count)
+    ]
 
 
 async def crowd(program: Program, count: int, bad: int | None = None) -> Batched:
@@ -76,9 +82,5 @@ async def crowd(program: Program, count: int, bad: int | None = None) -> Batched
     await program.ready()
     mark = program.model_log.mark()
     offset = mark / 1000  # no payload twice
-    requests = [
-        Request("POST", PATH, {"feature_1": -1.0 if at == bad else STEP**at + offset, "feature_2": 2.0})
-        for at in range(count)
-    ]
-    timeline = await program.burst(requests, LIMIT_S)
+    timeline = await program.burst(growing(count, offset, bad), LIMIT_S)
     return Batched(timeline, tuple(program.model_log.since(mark, "infer_batch")))

@@ -40,8 +40,7 @@ async def limited_burst(
         if had_too_few:  # places may still have been on their way back; within a second they are back
             has_too_few = not (await recovered(program, payloads)).is_complete
         predictions = [payloads.predict(path) for path in paths]
-        open_ones = [Request("GET", path, at_s=at_s) for path, at_s in ALWAYS_OPEN]
-        timeline = await program.burst([*predictions, *open_ones], BURST_LIMIT_S)
+        timeline = await program.burst(with_open_ones(predictions), BURST_LIMIT_S)
         return Shed(timeline, LIMIT, {f"POST {path}": takes_s[path] for path in paths})
 
     def judge(shed: Shed) -> Sight:
@@ -53,6 +52,11 @@ async def limited_burst(
         return await machine.answers_within(PREDICT_S / 2, [Request("GET", "/health")] * len(paths))
 
     return await decide(look, judge, is_quiet)
+
+
+def with_open_ones(predictions: Sequence[Request]) -> list[Request]:
+    """The predictions, and behind them what must never be turned away."""
+    return [*predictions, *(Request("GET", path, at_s=at_s) for path, at_s in ALWAYS_OPEN)]
 
 
 def sight_of(shed: Shed) -> Sight:
