@@ -25,6 +25,7 @@ ALWAYS_RUN = (
     "listens_on_another_port",
     "shell_form_cmd",
     "drops_requests_on_stop",
+    "sheds_in_the_image",
     "two_stages_with_uv",
 )
 Grade = Callable[[Path, str], Graded]
