@@ -491,7 +491,8 @@ async def test_streaming(new_traffic, expect):
     did = "sent 2 requests whose answers stream: the first bytes at once, the last ones 60 and 90 ms later"
 
     def timed_to_the_end(told):
-        figures_are_right(expect, told, "GET /_lab/stream", traffic.sandwich("GET /_lab/stream"), did, SPREAD)
+        look_at = "the middleware: when does its clock stop, and which part of the answer has left by then?"
+        figures_are_right(expect, told, "GET /_lab/stream", traffic.sandwich("GET /_lab/stream"), did, SPREAD, look_at)
 
     told = await traffic.settled(timed_to_the_end)
     expect.show(f"{told['routes']['GET /_lab/stream']['max_ms']:.0f} ms")
@@ -508,7 +509,8 @@ async def test_clock_jump(new_traffic, expect):
     did = "sent 2 requests; while each was in flight, the wall clock jumped by an hour, first forwards, then back"
 
     def still_right(told):
-        figures_are_right(expect, told, "POST /_lab/jump", traffic.sandwich("POST /_lab/jump"), did, SPREAD)
+        look_at = "the middleware: which clock does it read, and who may set that one?"
+        figures_are_right(expect, told, "POST /_lab/jump", traffic.sandwich("POST /_lab/jump"), did, SPREAD, look_at)
 
     told = await traffic.settled(still_right)
     for exchange in (there, back):

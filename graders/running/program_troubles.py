@@ -37,7 +37,7 @@ def no_start(
         saw = f"the program ended by itself ({ending(exited)})"
         if found is not None:
             text, place = found
-            return Unmet(did, f"{saw}:\n{text}", want, f"{place or MAIN}: what does this line need?", cause)
+            return Unmet(did, f"{saw}:\n{text}", want, _question(place), cause)
         look_at = f"{MAIN}: what ends the program? A service runs until it is stopped."
         return Unmet(did, saw + last_lines(printed), want, look_at, cause)
     if listens:
@@ -48,9 +48,14 @@ def no_start(
     saw = f"after {waited_s:.0f} s nothing listened on {host}:{port}"
     look_at = f"{MAIN}: what runs before the server does?"
     if found := traceback_in(printed, root):
-        saw, look_at = f"{saw}; it printed:\n{found[0]}", f"{found[1] or MAIN}: what does this line need?"
+        saw, look_at = f"{saw}; it printed:\n{found[0]}", _question(found[1])
         return Unmet(did, saw, want, look_at, cause)
     return Unmet(did, saw + last_lines(printed), want, look_at, cause)
+
+
+def _question(place: str | None) -> str:
+    """What to ask of a traceback: of its last line of the learner's, if it names one."""
+    return f"{place}: what does this line need?" if place else f"{MAIN}: which of its lines leads to this error?"
 
 
 def port_was_taken(printed: str) -> bool:

@@ -33,8 +33,17 @@ class Bounded(Protocol):
         ...
 
 
+HOW_COMPUTED = "how is this figure computed: from which samples, in which order, in which unit?"
+
+
 def figures_are_right(
-    expect: Expect, told: Row, row: str | None, sandwich: Sandwich, did: str, figures: Sequence[str] = FIGURES
+    expect: Expect,
+    told: Row,
+    row: str | None,
+    sandwich: Sandwich,
+    did: str,
+    figures: Sequence[str] = FIGURES,
+    look_at: str = HOW_COMPUTED,
 ) -> None:
     """Each figure of a row (`None`: of all requests) lies where it must; the first that does not is drawn."""
     where = "over all requests" if row is None else f'in routes["{row}"]'
@@ -64,7 +73,7 @@ def figures_are_right(
             + (f"; {worst.remark}" if worst.remark else "")
             + (f"\nnot right either: {also}" if also else ""),
             wanted=_wanted(worst, len(sandwich)),
-            look_at="how is this figure computed: from which samples, in which order, in which unit?",
+            look_at=look_at,
             picture=Sample.of(sandwich, worst),
         )
 
