@@ -125,4 +125,9 @@ def test_broken(graded: Grader, specimen: Specimen) -> None:
     assert "graders/" not in result.printed
     assert "the lab itself broke" not in result.printed
     assert [p for p in psutil.process_iter(["cwd"]) if (p.info["cwd"] or "").startswith(str(specimen.folder))] == []
-    assert result.seconds < BROKEN_LIMIT_S or os.cpu_count() == 1
+    assert result.seconds < BROKEN_LIMIT_S * crowding(), result.printed
+
+
+def crowding() -> float:
+    """How many processes want each core, by the last minute; 1 at least. What waits for a core takes that much longer."""
+    return max(1.0, psutil.getloadavg()[0] / (os.cpu_count() or 1))
