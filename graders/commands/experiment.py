@@ -85,7 +85,7 @@ def _progress(experiment: Experiment[Any], out: Console) -> Iterator[Callable[[s
     if not out.is_terminal:
         yield lambda text: out.print(f"... {text}", soft_wrap=True)
         return
-    with out.status(f"about {experiment.takes_s} s in all", spinner="line") as status:
+    with out.status(f"about {experiment.takes_s} s in all", spinner="line", refresh_per_second=4) as status:
         yield lambda text: status.update(f"{text} (about {experiment.takes_s} s in all)")
 
 

@@ -103,10 +103,7 @@ async def _open(port: int, began: float) -> list[Asked]:
 
 
 async def _until(moment: float) -> None:
-    loop = asyncio.get_running_loop()
-    due: asyncio.Future[None] = loop.create_future()
-    loop.call_later(max(0.0, moment - time.monotonic()), due.set_result, None)
-    await due
+    await asyncio.sleep(max(0.0, moment - time.monotonic()))
 
 
 async def _ask(connection: Connection, began: float, due: float) -> Asked:

@@ -104,7 +104,7 @@ def says(rows: Sequence[Measured]) -> str:
     lead = "Workers make no cores"
     if full is not first:
         ratio = full.per_s / max(first.per_s, 0.1)
-        helped = min(ratio, full.busy_cores) >= ALIKE  # more than one core was used, and more came of it
+        helped = ratio >= ALIKE and full.busy_cores > 1  # one worker cannot use more than one core
         lead = "Workers make cores count, and make none" if helped else "Others held the cores, so more did not help"
         ratios.append(f"{full.name} did {ratio:.1f} times what 1 worker did")
     if most.workers > cores:
