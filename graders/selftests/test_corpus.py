@@ -130,4 +130,4 @@ def test_broken(graded: Grader, specimen: Specimen) -> None:
 
 def crowding() -> float:
     """How many processes want each core, by the last minute; 1 at least. What waits for a core takes that much longer."""
-    return max(1.0, psutil.getloadavg()[0] / (os.cpu_count() or 1))
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
