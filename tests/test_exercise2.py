@@ -466,7 +466,7 @@ async def test_request_id(new_traffic, expect):
         given = {}
 
         def named(ask, given=given):
-            given[ask.label] = uuid.uuid4().hex
+            given[ask.label] = f"Lab-{uuid.uuid4().hex[:12]}"  # whose id it is says how it looks: not all are UUIDs
             return ask.named(given[ask.label])
 
         await traffic.one_by_one([delay(), named(item("known")), named(unmatched("/_lab/nowhere")), invalid()])

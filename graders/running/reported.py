@@ -236,7 +236,7 @@ def ids_are_right(
             did=did,
             saw=f"{exchange.label} was answered with " + (f"X-Request-ID: {told}" if told else "no X-Request-ID"),
             wanted=f"X-Request-ID: {wanted}, as it was sent" if wanted else "an id made by the service",
-            look_at="the middleware: where is a request's id kept while other requests come and go?",
+            look_at="the middleware: what becomes of an id that came with the request, and where is it kept meanwhile?",
         )
         ids[exchange.label] = str(told)
     expect(
