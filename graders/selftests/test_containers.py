@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from graders.curriculum import SOLUTIONS
@@ -14,7 +16,7 @@ from graders.expect import Inconclusive, NotRun, Unmet
 from graders.running.containers import engine as engines
 from graders.running.containers.bench import Bench
 from graders.running.containers.dockerfile import read
-from graders.running.containers.engine import Engine, Ran, call, find_engine
+from graders.running.containers.engine import STORES, Engine, Ran, call, find_engine
 from graders.running.containers.files import Files
 from graders.running.containers.image import build, complaint
 from graders.running.containers.names import USUAL
@@ -24,7 +26,8 @@ from graders.selftests.corpus import compose, overlay
 from graders.selftests.engine_here import engine_or_skip
 from graders.submission import Submission
 
-SLOW_BUILD = f"FROM {USUAL}\nRUN python -c 'import time; time.sleep(60)'\n"
+NAPPING = f"import time; time.sleep(60 + {os.getpid()} * 0)"
+SLOW_BUILD = f"FROM {USUAL}\nRUN python -c '{NAPPING}'\n"
 
 
 @pytest.fixture
@@ -139,7 +142,7 @@ async def test_a_flag_of_buildkits_is_told_from_a_typing_error(
 ) -> None:
     """A flag that newer builders know is the engine's limit; one that nobody knows is a mistake."""
 
-    async def refuse(command: object, limit_s: float, on_line: object = None) -> Ran:
+    async def refuse(command: object, limit_s: float, on_line: object = None, env: object = None) -> Ran:
         return Ran(125, "", "Error: COPY only supports the --chmod, --chown and --from flags", 0.1)
 
     monkeypatch.setattr(engines, "call", refuse)
@@ -166,9 +169,14 @@ async def everything(engine: Engine) -> tuple[set[str], set[str]]:
     return set(ps.out.split()), set(images.out.split())
 
 
+def lying_about() -> set[Path]:
+    """Whatever lies where the lab keeps its stores, and where a build keeps its own things if nobody tells it."""
+    return set(Path(STORES).iterdir())
+
+
 async def test_a_build_that_takes_too_long_leaves_nothing(engine: Engine, tmp_path: Path) -> None:
     """Past its limit a build is stopped, and judged no one's fault; container, layers and store are gone afterwards."""
-    before = await everything(engine)
+    before, stores = await everything(engine), lying_about()
     (tmp_path / "Dockerfile").write_text(SLOW_BUILD, encoding="utf-8")
 
     with pytest.raises(Inconclusive, match="was stopped at `RUN python"):
@@ -177,6 +185,8 @@ async def test_a_build_that_takes_too_long_leaves_nothing(engine: Engine, tmp_pa
 
     assert await everything(engine) == before
     assert engine.folder is None or not engine.folder.exists()
+    assert lying_about() <= stores
+    assert [p for p in psutil.process_iter(["cmdline"]) if NAPPING in " ".join(p.info["cmdline"] or [])] == []
 
 
 async def test_memory_is_limited(engine: Engine) -> None:

@@ -12,11 +12,12 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from graders.running.containers.names import USUAL
+from graders.running.containers.store import remove_store
 
 ANSWER_LIMIT_S = 20.0
 MAX_OUTPUT_BYTES = 2 * 2**20
@@ -72,16 +73,16 @@ class Engine:
         """Whether it is Podman."""
         return self.name == "Podman"
 
-    @property
-    def has_private_store(self) -> bool:
-        """Whether what is built lies apart from the user's own images."""
-        return self.folder is not None
-
     async def run(
         self, *arguments: str, limit_s: float = ANSWER_LIMIT_S, on_line: Callable[[str], object] | None = None
     ) -> Ran:
         """Call the engine; past the limit the call is killed, with all that it started."""
-        return await call([self.program, *self.store, *arguments], limit_s, on_line)
+        return await call([self.program, *self.store, *arguments], limit_s, on_line, self._env)
+
+    @property
+    def _env(self) -> dict[str, str] | None:
+        """The environment of a call: what a build keeps aside, cache mounts among it, goes with the private store."""
+        return None if self.folder is None else {**os.environ, "TMPDIR": str(self.folder / "tmp")}
 
     def marked(self) -> tuple[str, str]:
         """The option that marks an image or a container as the lab's."""
@@ -99,9 +100,9 @@ class Engine:
             await self.remove(ids)
         if ids := list(dict.fromkeys((await self.run("images", "-q", *every)).out.split())):
             await self.run("rmi", "--force", *ids, limit_s=60)
-        if self.has_private_store:
+        if self.folder is not None:
             await self.remove(["--all"])  # a build that was cut off leaves a working container
-            await _remove_store(self)
+            await remove_store(self.folder, self.program, call)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,7 @@ async def _podman(images: list[str]) -> Readiness:
     folder = None
     if remote == "false":  # a private store over the user's images: read, and never changed
         folder = Path(tempfile.mkdtemp(prefix="lab-", dir=STORES))
+        (folder / "tmp").mkdir()
         store = (*quiet, "--root", str(folder / "graph"), "--runroot", str(folder / "run"))
         store += ("--storage-driver", driver, "--storage-opt", f"additionalimagestore={shared}")
     engine = Engine("Podman", program, version, store, folder=folder)
@@ -178,11 +180,17 @@ async def _tried(engine: Engine, images: list[str]) -> Readiness:
     return Readiness(None, f"{engine.name} is installed, but cannot run a container from {images[0]}: {why}")
 
 
-async def call(command: Sequence[str], limit_s: float, on_line: Callable[[str], object] | None = None) -> Ran:
+async def call(
+    command: Sequence[str],
+    limit_s: float,
+    on_line: Callable[[str], object] | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Ran:
     """Run a program with a limit of time and of output; its group is killed past the limit or when cancelled."""
     began = time.monotonic()
     process = await asyncio.create_subprocess_exec(
         *command,
+        env=env,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -222,22 +230,3 @@ def kill_group(pid: int) -> None:
             os.kill(pid, signal.SIGTERM)
         else:
             os.killpg(pid, signal.SIGKILL)
-
-
-async def _remove_store(engine: Engine) -> None:
-    folder = engine.folder
-    assert folder is not None
-    for point in _mounts_below(folder):
-        await call(["umount", point], 10)
-    if hasattr(os, "geteuid") and os.geteuid() != 0:
-        # Files of other users of a container's can only be removed from within its namespace.
-        await call([engine.program, "unshare", "rm", "-rf", str(folder)], 30)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _mounts_below(folder: Path) -> list[str]:
-    """What is mounted below a folder, the deepest first."""
-    with contextlib.suppress(OSError):
-        points = [line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
-        return sorted((p for p in points if p.startswith(f"{folder}/")), reverse=True)
-    return []
