@@ -142,7 +142,7 @@ async def test_a_flag_of_buildkits_is_told_from_a_typing_error(
 ) -> None:
     """A flag that newer builders know is the engine's limit; one that nobody knows is a mistake."""
 
-    async def refuse(command: object, limit_s: float, on_line: object = None, env: object = None) -> Ran:
+    async def refuse(command: object, limit_s: float, *options: object) -> Ran:
         return Ran(125, "", "Error: COPY only supports the --chmod, --chown and --from flags", 0.1)
 
     monkeypatch.setattr(engines, "call", refuse)
@@ -189,13 +189,15 @@ async def test_a_build_that_takes_too_long_leaves_nothing(engine: Engine, tmp_pa
     assert [p for p in psutil.process_iter(["cmdline"]) if NAPPING in " ".join(p.info["cmdline"] or [])] == []
 
 
-async def test_memory_is_limited(engine: Engine) -> None:
-    """A process that takes more than its share is killed, and the machine is not."""
+async def test_memory_is_limited(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that takes more than its share is killed, and the machine is not; no note of it is left lying about."""
+    monkeypatch.chdir(tmp_path)
     ran = await engine.run(
         "run", "--rm", "--pull=never", "--network=none", "--memory", "64m", USUAL, "python", "-c", "bytearray(2**28)"
     )
 
     assert ran.code == 137 or not engine.limits
+    assert not (tmp_path / "oom").exists()
 
 
 @pytest.fixture

@@ -77,12 +77,11 @@ class Engine:
         self, *arguments: str, limit_s: float = ANSWER_LIMIT_S, on_line: Callable[[str], object] | None = None
     ) -> Ran:
         """Call the engine; past the limit the call is killed, with all that it started."""
-        return await call([self.program, *self.store, *arguments], limit_s, on_line, self._env)
-
-    @property
-    def _env(self) -> dict[str, str] | None:
-        """The environment of a call: what a build keeps aside, cache mounts among it, goes with the private store."""
-        return None if self.folder is None else {**os.environ, "TMPDIR": str(self.folder / "tmp")}
+        # What a build keeps aside, cache mounts among it, and the note that a container wanted too much memory, which
+        # is left in the working folder, go with the private store.
+        env = None if self.folder is None else {**os.environ, "TMPDIR": str(self.folder / "tmp")}
+        cwd = self.folder if self.folder is not None and self.folder.is_dir() else None
+        return await call([self.program, *self.store, *arguments], limit_s, on_line, env, cwd)
 
     def marked(self) -> tuple[str, str]:
         """The option that marks an image or a container as the lab's."""
@@ -185,12 +184,14 @@ async def call(
     limit_s: float,
     on_line: Callable[[str], object] | None = None,
     env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> Ran:
     """Run a program with a limit of time and of output; its group is killed past the limit or when cancelled."""
     began = time.monotonic()
     process = await asyncio.create_subprocess_exec(
         *command,
         env=env,
+        cwd=cwd,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
