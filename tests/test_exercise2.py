@@ -247,7 +247,9 @@ async def test_overlapping_requests(service, new_traffic, exact, expect):
         plan = at_moments([*longest_first, *quick])
 
         def all_right(told, traffic, did=did):
-            figures_are_right(expect, told, "GET /_lab/delay", traffic.sandwich("GET /_lab/delay", blur=10), did)
+            look_at = "the middleware: where does it keep when a request began, while others begin and end?"
+            bounds = traffic.sandwich("GET /_lab/delay", blur=10)
+            figures_are_right(expect, told, "GET /_lab/delay", bounds, did, look_at=look_at)
             figures_are_right(expect, told, None, traffic.sandwich(), did, SPREAD)
 
         told = await exact.settled(traffic, plan, all_right)

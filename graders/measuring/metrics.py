@@ -40,8 +40,10 @@ def row_trouble(row: Mapping[str, Any]) -> str:
     for name in FIGURES:
         if row["count"] == 0 and row[name] is not None:
             return f"{name} is {row[name]!r} although nothing was measured"
+        if row["count"] and row[name] is None:
+            return f"{name} is null although count is {row['count']}"
         if row["count"] and not is_number(row[name]):
-            return f"{name} is {_shown(row[name])}, not a number"
+            return f"{name} is {row[name]!r:.60}, not a number"
     return ""
 
 
@@ -55,10 +57,6 @@ def is_coarse(told: Mapping[str, Any]) -> bool:
     rows = [told, *told["routes"].values()]
     figures = [row[name] for row in rows if row["count"] for name in FIGURES]
     return len(figures) >= 12 and all(is_whole(value) for value in figures)
-
-
-def _shown(value: Any) -> str:
-    return "null" if value is None else f"{value!r:.60}"
 
 
 def _kind(value: Any) -> str:

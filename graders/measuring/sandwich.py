@@ -111,18 +111,21 @@ class Sandwich:
 
     def rejected(self, row: Mapping[str, Any], figures: Iterable[str] = FIGURES) -> list[Rejection]:
         """The reported figures that cannot be right, in the order asked for."""
+        asked = list(figures)
+        wrong = [name for name in asked if not self.intervals[name].holds(row[name])]
+        has_mixed_up = 2 * len(wrong) <= len(asked)  # where most are wrong, one that fits elsewhere fits by chance
         return [
-            Rejection(name, row[name], self.intervals[name], self._remark(name, row))
-            for name in figures
-            if not self.intervals[name].holds(row[name])
+            Rejection(name, row[name], self.intervals[name], self._remark(name, row, has_mixed_up)) for name in wrong
         ]
 
-    def _remark(self, name: str, row: Mapping[str, Any]) -> str:
+    def _remark(self, name: str, row: Mapping[str, Any], has_mixed_up: bool) -> str:
         value, wanted = row[name], self.intervals[name]
         if value == 0:
             return ""
         if wanted.holds(1000 * value):
             return "in seconds it would be right"
+        if not has_mixed_up:
+            return ""
         others = [other for other in FIGURES if other != name and self.intervals[other].is_apart_from(wanted)]
         taken_for = [other for other in others if self.intervals[other].holds(value)]
         return f"{taken_for[0]} belongs there" if taken_for else ""

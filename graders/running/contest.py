@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
+from urllib.parse import urlsplit
 
 from graders.exact.launched import burst, judge
 from graders.expect import Unmet
@@ -138,15 +139,19 @@ class Contest:
 async def wrong_status(service: Service, answer: Answer, did: str = "", wanted: str = "status 200") -> Unmet:
     """What to tell about an answer of another status than wanted; behind a 500 the learner's own traceback."""
     label = answer.label
+    path = label.split()[1]
     saw = f"{label} was answered {answer.status}"
     look_at = {
+        307: f"app/main.py: is the path of the route {path}, to the last character?",
         404: f"app/main.py: is there a route for {label}?",
-        405: f"app/main.py: which methods does the route {label.split()[1]} accept?",
+        405: f"app/main.py: which methods does the route {path} accept?",
         422: f"{label}: what does it ask of the request that this one does not have?",
     }.get(answer.status or 0, f"the handler of {label}: why this status?")
     if answer.status == 500 and (raised := await service.raised(label)):
         saw += ", because your code raised:\n" + traceback_of(raised)
         look_at = f"{last_place(raised) or f'the handler of {label}'}: what does it need?"
+    elif elsewhere := answer.headers.get("location"):
+        saw += f": ask {urlsplit(elsewhere).path} instead"
     elif answer.status not in (404, 405):
         saw += f" with {answer.excerpt()}"
     return Unmet(did or f"sent {label}", saw, wanted, look_at, cause=f"{label} {answer.status}")

@@ -33,7 +33,7 @@ class Bounded(Protocol):
         ...
 
 
-HOW_COMPUTED = "how is this figure computed: from which samples, in which order, in which unit?"
+HOW_COMPUTED = "how is this figure computed: from which samples, in which order, in which unit, by which clock?"
 
 
 def figures_are_right(
@@ -214,6 +214,8 @@ def _printed_instead(traffic: Traffic) -> str:
     if b'"event"' in traffic.stderr() and b"{" in traffic.stderr():
         return "there are JSON lines on standard error"
     printed = [line for line in traffic.stdout().decode(errors="replace").splitlines() if line.strip()]
+    if any(line.strip() == "{" for line in printed):
+        return "standard output has JSON that is spread over several lines"
     return f"standard output ends with\n{printed[-1][:160]}" if printed else "nothing is on standard output"
 
 
