@@ -129,5 +129,5 @@ def test_broken(graded: Grader, specimen: Specimen) -> None:
 
 
 def crowding() -> float:
-    """How many processes want each core, by the last minute; 1 at least. What waits for a core takes that much longer."""
+    """How many processes want each core, by the last minute; 1 at least. What waits for a core takes that long."""
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
