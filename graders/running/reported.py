@@ -161,17 +161,18 @@ def log_is_right(expect: Expect, traffic: Traffic, lines: Sequence[Row], did: st
     found: dict[tuple[str, str], list[Row]] = {key: [] for key in exchanges}
     for line in lines:
         found.get(_key(line), []).append(line)
+    strangers = [line for line in lines if _key(line) not in exchanges and _key(line)[1] != "/metrics"]
+    among = ", one of them for {!r} {!r}".format(*_key(strangers[0])) if strangers else ""
     for key, exchange in exchanges.items():
         expect(
             len(found[key]) == 1,
             did=did,
             saw=f"{len(found[key])} lines for {exchange.label}, which was answered {exchange.status}; "
-            + (f'{len(lines)} lines with event "request" in all' if lines else _printed_instead(traffic)),
+            + (f'{len(lines)} lines with event "request" in all{among}' if lines else _printed_instead(traffic)),
             wanted='one JSON line with event "request", on standard output, for each request, failed ones too',
             look_at="where is the line written, and which requests never get there?",
         )
         _line_is_right(expect, found[key][0], exchange, traffic.interval(exchange), did)
-    strangers = [line for line in lines if _key(line) not in exchanges and _key(line)[1] != "/metrics"]
     expect(
         not strangers,
         did=did,
