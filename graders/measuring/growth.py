@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
 
 LEAST_ENTRY_BYTES = 4.0
 """The smallest thing that anybody keeps of a latency: a number of single precision."""
@@ -11,7 +13,10 @@ LEAST_ENTRY_BYTES = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Bytes that were kept of each request: of the first ones, which every store keeps, and of the later ones."""
+    """Bytes that were kept of each request: of the first ones, which every store keeps, and of the later ones.
+
+    What happens once among the first ones, such as a cache that fills, is not taken for what each of them left behind.
+    """
 
     early_bytes: float
     late_bytes: float
@@ -26,7 +31,8 @@ class Growth:
         late = [weight for weight in weights if weight[0] >= full_after]
         if len(early) < 2 or len(late) < 2:
             raise ValueError(f"weighed after {[requests for requests, _ in weights]} requests")
-        return cls(_slope(early), _slope(late))
+        steadily = median(_slope(*pair) for pair in pairwise(early))
+        return cls(min(steadily, _slope(early[0], early[-1])), _slope(late[0], late[-1]))
 
     @property
     def is_unbounded(self) -> bool:
@@ -38,6 +44,6 @@ class Growth:
         return self.late_bytes > max(self.early_bytes, LEAST_ENTRY_BYTES) / 2
 
 
-def _slope(weights: Sequence[tuple[int, int]]) -> float:
-    (first, least), (last, most) = weights[0], weights[-1]
+def _slope(earlier: tuple[int, int], later: tuple[int, int]) -> float:
+    (first, least), (last, most) = earlier, later
     return (most - least) / (last - first)

@@ -33,7 +33,7 @@ ATTEMPTS = 3
 LIMIT_S = 90.0
 SURELY_ABOVE = 7
 """So many samples of any window of 1,000 or more lie above its p99, by any definition, one stranger aside."""
-WEIGHED_AFTER = (200, 1_000, 20_000)
+WEIGHED_AFTER = (200, 400, 600, 800, 1_000, 20_000)
 BEHIND_S = 1.0
 YIELD_EVERY = 50
 DELAY_KEY = "lab.delay_s"

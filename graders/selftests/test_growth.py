@@ -11,7 +11,7 @@ from graders.measuring.growth import Growth
 settings.register_profile("any_machine", deadline=None)
 settings.load_profile("any_machine")
 
-AFTER = (200, 1_000, 20_000, 50_000)
+AFTER = (200, 400, 600, 800, 1_000, 20_000, 50_000)
 
 
 def weights(entries: dict[int, int], entry_bytes: float, noise: dict[int, int] | None = None) -> list[tuple[int, int]]:
@@ -31,6 +31,14 @@ def test_keeping_everything_is_unbounded(size: int, moved: dict[int, int]) -> No
     assert Growth.of(kept, 20_000).is_unbounded
 
 
+@given(entry_bytes, noise, st.sampled_from(AFTER[1:5]), st.integers(0, 1_000_000))
+def test_what_happens_once_does_not_hide_it(size: int, moved: dict[int, int], since: int, once: int) -> None:
+    """A cache that fills among the first requests, and stays, makes each of them look dearer than it was."""
+    kept = weights({n: n for n in AFTER}, size, {n: moved[n] // 5 + once * (n >= since) for n in AFTER})
+
+    assert Growth.of(kept, 20_000).is_unbounded
+
+
 @given(st.integers(1_000, 10_000), st.sampled_from([0, 4, 8, 32, 232]), noise)
 def test_a_window_is_bounded(window: int, size: int, moved: dict[int, int]) -> None:
     """Once it is full, nothing is added."""
@@ -42,7 +50,7 @@ def test_a_window_is_bounded(window: int, size: int, moved: dict[int, int]) -> N
 @given(st.integers(1_000, 10_000), st.integers(1_000, 10_000), entry_bytes, noise)
 def test_a_window_that_is_cut_now_and_then_is_bounded(early: int, late: int, size: int, moved: dict[int, int]) -> None:
     """It may be short when it is weighed first, and full when it is weighed last."""
-    kept = weights({200: 200, 1_000: 1_000, 20_000: early, 50_000: late}, size, moved)
+    kept = weights({n: n for n in AFTER} | {20_000: early, 50_000: late}, size, moved)
 
     assert not Growth.of(kept, 20_000).is_unbounded
 
