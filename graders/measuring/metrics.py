@@ -9,6 +9,8 @@ from graders.measuring.request_log import is_number
 from graders.measuring.sandwich import FIGURES
 
 COUNTS = ("count", "errors")
+SMALLEST_WINDOW = 1_000
+"""After so many requests to others a window for all routes may hold none to this one: its figures are null."""
 
 
 def shape_trouble(told: Any) -> str:
@@ -24,12 +26,12 @@ def shape_trouble(told: Any) -> str:
     for label, row in told["routes"].items():
         if not isinstance(row, dict):
             return f'routes["{label}"] is a JSON {_kind(row)}, not an object'
-        if trouble := row_trouble(row):
+        if trouble := row_trouble(row, of_all=told["count"]):
             return f'in routes["{label}"], {trouble}'
     return ""
 
 
-def row_trouble(row: Mapping[str, Any]) -> str:
+def row_trouble(row: Mapping[str, Any], of_all: int = 0) -> str:
     """What is wrong with eight figures, or nothing: where nothing was counted each `_ms` is null, else a number."""
     missing = [name for name in (*COUNTS, *FIGURES) if name not in row]
     if missing:
@@ -37,6 +39,8 @@ def row_trouble(row: Mapping[str, Any]) -> str:
     for name in COUNTS:
         if not is_whole(row[name]) or row[name] < 0:
             return f"{name} is {row[name]!r}, not a whole number"
+    if of_all - row["count"] >= SMALLEST_WINDOW and all(row[name] is None for name in FIGURES):
+        return ""
     for name in FIGURES:
         if row["count"] == 0 and row[name] is not None:
             return f"{name} is {row[name]!r} although nothing was measured"

@@ -20,6 +20,7 @@ ROW: dict[str, Any] = {"count": 2, "errors": 0, **dict.fromkeys(FIGURES, 1.25)}
         {**EMPTY, "routes": {"GET /health": EMPTY}},
         {**ROW, "routes": {"GET /health": ROW}},
         {**ROW, "routes": {"GET /health": ROW, "GET /never": EMPTY}, "uptime_s": 3},
+        {**ROW, "count": 1_002, "routes": {"GET /long-ago": {**EMPTY, "count": 2}}},
         {**ROW, "max_ms": 3, "routes": {"GET /health": {**ROW, "window": 5000}}},
     ],
 )
@@ -37,6 +38,10 @@ def test_right_shapes(told: dict[str, Any]) -> None:
         ({**EMPTY, "routes": []}, "routes is a JSON array, not an object"),
         ({**ROW, "routes": {"GET /": 3}}, 'routes["GET /"] is a JSON number, not an object'),
         ({**EMPTY, "min_ms": 0.0, "routes": {}}, "min_ms is 0.0 although nothing was measured"),
+        (
+            {**ROW, "count": 1_001, "routes": {"GET /": {**EMPTY, "count": 2}}},
+            'in routes["GET /"], min_ms is null although count is 2',
+        ),
         ({**ROW, "p95_ms": None, "routes": {}}, "p95_ms is null although count is 2"),
         ({**ROW, "p95_ms": "1.2", "routes": {}}, "p95_ms is '1.2', not a number"),
         ({**ROW, "p95_ms": float("nan"), "routes": {}}, "p95_ms is nan, not a number"),
