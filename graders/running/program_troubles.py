@@ -29,7 +29,7 @@ def no_start(
     cause = "program start"
     if not (root / MAIN).is_file():
         return Unmet(did, f"there is no file {MAIN}", want, f"`python -m app` runs {MAIN}", cause)
-    if exited is not None and port_was_taken(printed):
+    if not listens and port_was_taken(printed):  # as a supervisor it may live on, while its workers do not
         saw = f"it wanted to listen where somebody else does already (Address already in use){last_lines(printed, 2)}"
         return Unmet(did, saw, want, f"{MAIN}: where does it read PORT?", cause)
     if exited is not None:
