@@ -376,6 +376,8 @@ async def test_upstream_faults(programs, payloads, tuning, exact, expect):
 # --- bonus -----------------------------------------------------------------------------------------------------------
 
 FIRST_WAITS_S = 3 * 0.1  # BATCH_WAIT_MS=100: whoever has come by then is in one of the first four batches
+TRICKLE = 26  # requests, 20 ms apart: the first has waited long enough when a fifth of them has come
+WAIT_S = 0.1
 ALONE_S = 0.1  # the model takes 51 ms; with this as its limit, a wait of 49 ms is too long, and the default is 5
 
 
@@ -431,6 +433,29 @@ async def test_micro_batching(programs, payloads, tuning, exact, expect):
         saw=f"a call of app.model.infer_batch with {small.largest} items",
         wanted="at most 8: BATCH_SIZE=8",
         look_at=look_at,
+    )
+
+    trickle = await tuning.decide(
+        lambda: tuning.crowd(narrow, TRICKLE, trickles=True),
+        lambda seen: tuning.closes_in_time(seen, WAIT_S),
+        lambda _: programs.machine.answers_within(FIRST_WAITS_S, payloads.predictions(TRICKLE)),
+    )
+    trickle = await exact.decided(
+        trickle,
+        lambda: exact.crowd(narrow, tuning.one_by_one(tuning.growing(TRICKLE))),
+        lambda seen: tuning.closes_in_time(seen, WAIT_S),
+    )
+    did = f"{narrow.did}, then sent {TRICKLE} POST /predict/batched, one each 20 ms{exact.said}"
+    if wrong := trickle.seen.other_than(200):
+        raise narrow.wrong(wrong, did=did)
+    tuning.require.conclusive(trickle)
+    expect(
+        trickle.is_shown,
+        did=did,
+        saw=f"the first answer came after {trickle.seen.first_done_s:.2f} s; calls in all: {len(trickle.seen.calls)}",
+        wanted=f"calls while others still come, which they do for {trickle.seen.last_sent_s:.2f} s: "
+        f"nobody waits longer than {WAIT_S:g} s for company",
+        look_at="how long does a batch wait: counted from its first request, or anew from each?",
     )
 
     spoilt = await tuning.crowd(narrow, 8, bad=3)

@@ -20,7 +20,7 @@ from graders.running import processes
 from graders.running.feature_store import FeatureStore
 from graders.running.launcher import Child, Launcher
 from graders.running.model_log import ModelLog
-from graders.running.printed import last_lines, tail
+from graders.running.printed import last_lines, tail, traceback_in
 from graders.running.program_troubles import no_start, port_was_taken, wrong_status
 from graders.running.troubles import ending
 from graders.submission import Submission
@@ -31,6 +31,7 @@ IDLE_S = 4.0  # a start that uses no processor time for so long will not get any
 LOOK_EVERY_S = 0.02
 LOOK_AT_CPU_EVERY_S = 0.5
 ASK_LIMIT_S = 5.0
+TRACEBACK_LIMIT_S = 1.0
 PORT_TRIES = 3
 PORTS = (10_240, 32_000)  # below the range from which systems take the ports of clients
 LOCAL = "127.0.0.1"
@@ -199,9 +200,19 @@ class Program:
         """As `ask`; raises `Unmet` where the status is not 200."""
         mark = self.printed_so_far()
         answer = await self.ask(method, path, json)
+        if answer.status == 500:
+            await self._traceback(mark)
         if answer.status != 200:
             raise self.wrong(answer, since=mark)
         return answer
+
+    async def _traceback(self, since: int) -> None:
+        """Wait until the traceback behind a 500 is printed, if there is one: it comes after the answer."""
+        until = time.monotonic() + TRACEBACK_LIMIT_S
+        while True:
+            if traceback_in(tail(self.output, since), self.root) is not None or time.monotonic() > until:
+                return
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def has(self, path: str) -> bool:
         """Whether there is a route for POST on this path, found out without calling it: GET is then 405, not 404."""

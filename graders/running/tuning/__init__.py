@@ -8,7 +8,7 @@ from graders.running.programs import Programs
 from graders.running.replies import after
 from graders.running.tuning import faults, hangups, mishaps, require
 from graders.running.tuning.answering import answering
-from graders.running.tuning.batches import crowd, growing, shares_calls
+from graders.running.tuning.batches import closes_in_time, crowd, growing, one_by_one, shares_calls
 from graders.running.tuning.burning import burn
 from graders.running.tuning.counting import counted, settled_count
 from graders.running.tuning.in_exact_time import InExactTime, is_under
@@ -29,6 +29,7 @@ __all__ = [
     "after",
     "answering",
     "burn",
+    "closes_in_time",
     "counted",
     "crowd",
     "crowd_at_the_store",
@@ -39,6 +40,7 @@ __all__ = [
     "is_under",
     "limited_burst",
     "mishaps",
+    "one_by_one",
     "overtake",
     "recovered",
     "require",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from graders.measuring.attempts import Sight
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 PATH = "/predict/batched"
 LIMIT_S = 8.0
+EVERY_S = 0.02
 STEP = 1.3
 """Neighbouring items differ by this factor, so that their scores, which grow like logarithms, lie clearly apart."""
 
@@ -56,6 +59,22 @@ class Batched:
         return None
 
     @property
+    def first_done_s(self) -> float:
+        """When the first answer was there; infinity without any."""
+        return min((answer.done_s for answer in self.timeline.answers if answer.done_s is not None), default=math.inf)
+
+    @property
+    def last_sent_s(self) -> float:
+        """When the last request was sent."""
+        return max(answer.sent_s for answer in self.timeline.answers)
+
+    @property
+    def longest_gap_s(self) -> float:
+        """The longest time in which nobody sent a request, of a crowd that comes one by one."""
+        sent_s = sorted(answer.sent_s for answer in self.timeline.answers)
+        return max(after - before for before, after in pairwise(sent_s))
+
+    @property
     def picture(self) -> Batches:
         """Items per call, and how long the crowd took."""
         wall_s = max((answer.done_s or 0.0 for answer in self.timeline.answers), default=0.0)
@@ -69,6 +88,18 @@ def shares_calls(seen: Batched, calls: int) -> Sight:
     return Sight.SHOWN if len(seen.calls) <= calls else Sight.UNCLEAR
 
 
+def closes_in_time(seen: Batched, wait_s: float) -> Sight:
+    """Whether batches were closed while requests still came one by one, none of them late by the wait itself.
+
+    A batch that waits anew for each request is never closed meanwhile, unless a pause of the machine closes it; two
+    such pauses in one crowd are taken for none.
+    """
+    if seen.other_than(200) is not None or not seen.calls:
+        return Sight.REFUTED
+    was_early = seen.first_done_s < seen.last_sent_s and seen.longest_gap_s < wait_s
+    return Sight.SHOWN if was_early and len(seen.calls) >= 3 else Sight.UNCLEAR
+
+
 def growing(count: int, offset: float = 0.0, bad: int | None = None) -> list[Request]:
     """So many requests whose features grow; the one numbered `bad` has a negative one."""
     return [
@@ -77,10 +108,15 @@ def growing(count: int, offset: float = 0.0, bad: int | None = None) -> list[Req
     ]
 
 
-async def crowd(program: Program, count: int, bad: int | None = None) -> Batched:
-    """Send `count` batched predictions at once, with growing features; the one numbered `bad` has a negative one."""
+def one_by_one(requests: Sequence[Request]) -> list[Request]:
+    """The same requests, one each 20 ms."""
+    return [replace(request, at_s=EVERY_S * at) for at, request in enumerate(requests)]
+
+
+async def crowd(program: Program, count: int, bad: int | None = None, trickles: bool = False) -> Batched:
+    """Send `count` batched predictions with growing features, at once or one by one; `bad` has a negative one."""
     await program.ready()
     mark = program.model_log.mark()
-    offset = mark / 1000  # no payload twice
-    timeline = await program.burst(growing(count, offset, bad), LIMIT_S)
+    requests = growing(count, mark / 1000, bad)  # no payload twice
+    timeline = await program.burst(one_by_one(requests) if trickles else requests, LIMIT_S)
     return Batched(timeline, tuple(program.model_log.since(mark, "infer_batch")))
