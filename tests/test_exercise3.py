@@ -321,6 +321,13 @@ async def judge_report(loads, breaking, expect):
     picture = LoadPicture(tuple(test.recorded), users, test.breaking_users)
     expect.show(picture=picture, capacity=test.capacity, reported_steps=test.report["steps"][:20])
     expect.evidence.setdefault("attempts", []).append(breaking.attempts)
+    expect(
+        any(is_prediction(served.method, served.path) for served in test.record),
+        did=did,
+        saw="your users sent that service 0 predictions, by its own record",
+        wanted="predictions in every step, so many that a service can break under them",
+        look_at="self.client: a path alone goes to the host that Locust was given",
+    )
     if not test.fits_report and test.is_disturbed and run.users["waits"]:
         raise Inconclusive("this machine is too busy to tell: it held up the load test in every attempt")
     expect(

@@ -18,7 +18,7 @@ from pathlib import Path
 from locust import HttpUser, LoadTestShape, between, events, task
 
 P95_OBJECTIVE_MS = 250
-SLOW_MS = 100
+SLOW_MS = 40
 MAX_FAILURE_RATIO = 0.01
 
 
