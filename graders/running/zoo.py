@@ -17,6 +17,8 @@ from graders.curriculum import PREDICT_S
 from graders.measuring.load_record import Served
 from graders.measuring.objective import P95_OBJECTIVE_MS
 
+SCORES = (0.85, 0.31, 0.62, 0.07)
+"""A right prediction is a number, and not always the one that the lesson made up."""
 GOOD = b'{"prediction": 0.85, "model_version": "1.0.0"}'
 SLOW_S = P95_OBJECTIVE_MS / 1000 + 0.05
 CALM_S = 0.05
@@ -43,7 +45,11 @@ class Service:
     async def predict(self) -> tuple[int, bytes, bool]:
         """Status, body and whether it is wrong on purpose, after the time of the simulated model."""
         await asyncio.sleep(PREDICT_S)
-        return 200, GOOD, False
+        return 200, self.good(), False
+
+    def good(self) -> bytes:
+        """A right answer, another one than the last."""
+        return json.dumps({"prediction": SCORES[self.predictions % len(SCORES)], "model_version": "1.0.0"}).encode()
 
     async def __call__(self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Send) -> None:
         """Serve one request and note it."""
@@ -95,7 +101,7 @@ class LimitedCapacity(Service):
         beyond = users / max(1, self.capacity) - 1
         # Far from the objective on both sides: what a busy machine adds should not decide.
         await asyncio.sleep(CALM_S if users <= self.capacity else min(0.9, 0.4 + 0.5 * beyond))
-        return 200, GOOD, False
+        return 200, self.good(), False
 
 
 class AnswersWith500(Service):
@@ -138,7 +144,7 @@ class SlowTail(Service):
         if self.predictions % 2:
             return await super().predict()
         await asyncio.sleep(SLOW_S)
-        return 200, GOOD, True
+        return 200, self.good(), True
 
 
 class OnePercentErrors(Service):
