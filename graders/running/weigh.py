@@ -4,6 +4,7 @@ The size of the process would not do: it moves in steps of pages and arenas. Her
 added up, and a store that keeps every request grows with every request, be it a list of floats or an array.
 """
 
+import asyncio
 import gc
 import sys
 from collections import deque
@@ -40,7 +41,7 @@ def _kept() -> Iterator[Any]:
     """
     gc.collect()
     tracked = gc.get_objects()
-    seen = {id(tracked)}
+    seen = {id(tracked)} | _tables_of_the_loop()
     for known in tracked:
         waiting = [known]
         while waiting:
@@ -51,6 +52,18 @@ def _kept() -> Iterator[Any]:
             seen.add(id(kept))
             yield kept
             waiting += gc.get_referents(kept)
+
+
+def _tables_of_the_loop() -> set[int]:
+    """Where asyncio and AnyIO note tasks and generators: as wide as the widest crowd was, whoever keeps what."""
+    anyio_on_asyncio = sys.modules.get("anyio._backends._asyncio")
+    noted: list[Any] = [
+        getattr(asyncio.tasks, "_all_tasks", None),  # Python 3.11
+        getattr(asyncio.tasks, "_scheduled_tasks", None),  # from 3.12 on
+        getattr(asyncio._get_running_loop(), "_asyncgens", None),
+        getattr(anyio_on_asyncio, "_task_states", None),
+    ]
+    return {id(weak.data) for weak in noted if hasattr(weak, "data")}
 
 
 def _is_data(store: Sized) -> bool:

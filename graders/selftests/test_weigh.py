@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from array import array
 from collections.abc import Callable
 from typing import Any
@@ -56,3 +58,22 @@ def test_the_largest_store_is_named() -> None:
 
     assert Scales().largest() == "a list with 1,500,000 entries (samples of Kept)"
     assert len(store.samples) == 1_500_000
+
+
+def test_the_width_of_a_crowd_is_nobodys_store() -> None:
+    """Tables in which the event loop notes its tasks stay wide after a crowd, though nothing is kept of it."""
+
+    async def crowd() -> int:
+        noted: Any = vars(asyncio.tasks).get("_all_tasks", vars(asyncio.tasks).get("_scheduled_tasks"))
+        before = sys.getsizeof(noted.data)
+        await asyncio.gather(*(asyncio.create_task(asyncio.sleep(0)) for _ in range(9_000)))
+        scales = Scales()
+        scales.weigh(0)
+        wide = sys.getsizeof(noted.data)
+        noted.data = set(noted.data)  # as narrow as it was
+        scales.weigh(1)
+        assert wide - before > 200_000
+        (_, first), (_, last) = scales.weights
+        return first - last
+
+    assert asyncio.run(crowd()) < 50_000
