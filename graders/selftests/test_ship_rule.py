@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from graders.curriculum import EXERCISES, LAB, LESSONS, SKELETON, SOLUTIONS, Exercise
+from graders.measuring.figures import FIGURES, figures_in
 from graders.selftests.ahead import Ahead
 from graders.selftests.corpus import Graded, compose, grade, remember
 from graders.submission import GIVEN, Submission
@@ -92,6 +93,17 @@ def test_skeleton_fails(graded: Ahead[Graded], done: Exercise, of: Exercise) -> 
     assert "failed" in run.states(of.id).values()
     assert run.exit_code == 1
     assert "the lab itself broke" not in run.printed
+
+
+def test_figures_of_the_history(graded: Ahead[Graded]) -> None:
+    """What `lab history` follows is there in the evidence of the checks that passed on a machine's clock."""
+    run = graded[EXERCISES[-1].id]
+
+    for figure in FIGURES:
+        exercise_id, check_id = figure.check.split(".")
+        found = next(c for c in run.checks(exercise_id) if c["id"] == check_id)
+        if found["state"] == "passed" and found["evidence"].get("judge") != "exact":
+            assert figure.name in figures_in(figure.check, found["evidence"]), found["evidence"].keys()
 
 
 # --- points, hints, lessons ------------------------------------------------------------------------------------------
