@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import atexit
 import contextlib
 import gc
 import importlib.metadata
 import os
 import platform
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -26,7 +29,11 @@ from typing import Any
 
 from fastapi import FastAPI, Response
 
-REFERENCE = Path(__file__).resolve().parents[1] / "graders" / "solutions" / "exercise2"
+LAB = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(LAB))
+
+from graders.selftests.corpus import compose  # noqa: E402
+
 GOAL = 0.5
 SCOPE = {
     "type": "http",
@@ -108,8 +115,12 @@ PEERS = ("prometheus-fastapi-instrumentator", "starlette-exporter")
 async def main() -> int:
     """Measure, print, judge."""
     options = _options()
-    sys.path.insert(0, str(REFERENCE))
+    # A whole service of its own: with the solution alone, Python would take the skeleton's `app` for the package.
+    reference = compose(2, Path(tempfile.mkdtemp(prefix="lab-overhead-")))
+    atexit.register(shutil.rmtree, reference, ignore_errors=True)
+    sys.path.insert(0, str(reference))
     apps = {name: make() for name, make in VARIANTS.items() if name not in PEERS or _is_installed(name)}
+    await _is_timed(apps["reference, timing"])
     missing = [peer for peer in PEERS if peer not in apps]
     print(
         f"Python {platform.python_version()}, FastAPI {importlib.metadata.version('fastapi')}, {os.cpu_count()} cores"
@@ -130,6 +141,21 @@ async def main() -> int:
         failed |= ratio > GOAL
     failed |= not await _memory_ends(options.memory)
     return int(failed or bool(missing))
+
+
+async def _is_timed(app: App) -> None:
+    """End with a message where the middleware that is measured does nothing."""
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await app({**SCOPE, "headers": list(HEADERS), "state": {}}, receive, send)
+    if b"server-timing" not in dict(sent[0]["headers"]):
+        sys.exit("the reference sends no Server-Timing: this is not the middleware that was to be measured")
 
 
 async def _race(apps: dict[str, FastAPI], rounds: int, requests: int) -> dict[str, float]:
