@@ -126,6 +126,8 @@ class Child:
     async def _tell(self, event: dict[str, Any]) -> None:
         async with self._news:
             self.events.append(event)
+            if event["event"] == "exited":
+                self.is_over = True  # in one step, so that nobody sees an end that is no end yet
             self._news.notify_all()
 
     def last(self, *names: str) -> dict[str, Any] | None:

@@ -106,7 +106,7 @@ class LocustProcess:
     @property
     def is_over(self) -> bool:
         """Whether the process has ended."""
-        return self.child is not None and (self.child.is_over or self.child.last("exited") is not None)
+        return self.child is not None and self.child.is_over
 
     async def end(self) -> None:
         """End it and everything that it started."""

@@ -121,7 +121,7 @@ class Program:
             if await self._is_reachable():
                 return True
             await self._child.wait_for("exited", timeout_s=LOOK_EVERY_S)
-            if self._child.is_over or self._child.last("exited"):
+            if self._child.is_over:
                 return False
             if time.monotonic() - looked_at < LOOK_AT_CPU_EVERY_S:
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from textwrap import dedent
 
@@ -40,18 +40,26 @@ THREE = SERVE + dedent("""
     """)
 
 
+Make = Callable[..., Program]
+
+
 @pytest.fixture
-async def launcher() -> AsyncIterator[Launcher]:
+async def program(tmp_path: Path) -> AsyncIterator[Make]:
+    """Makes programs out of the text of their app/__main__.py; ends them also where their test failed."""
+    made: list[Program] = []
+
+    def make(main: str | None, settings: Mapping[str, str] | None = None) -> Program:
+        (tmp_path / "app").mkdir()
+        (tmp_path / "app/__init__.py").touch()
+        if main is not None:
+            (tmp_path / "app/__main__.py").write_text(main, encoding="utf-8")
+        made.append(Program(launcher, Submission.at(tmp_path), settings or {}))
+        return made[-1]
+
     with Launcher() as launcher:
-        yield launcher
-
-
-def program(launcher: Launcher, folder: Path, main: str | None, settings: Mapping[str, str] | None = None) -> Program:
-    (folder / "app").mkdir(parents=True)
-    (folder / "app/__init__.py").touch()
-    if main is not None:
-        (folder / "app/__main__.py").write_text(main, encoding="utf-8")
-    return Program(launcher, Submission.at(folder), settings or {})
+        yield make
+        for one in made:
+            await one.end()
 
 
 async def trouble(program: Program) -> str:
@@ -63,9 +71,9 @@ async def trouble(program: Program) -> str:
     return caught.value.text
 
 
-async def test_one_process_answers(launcher: Launcher, tmp_path: Path) -> None:
+async def test_one_process_answers(program: Make) -> None:
     """A program that listens is ready; the process that took the connections is the one that was started."""
-    one = program(launcher, tmp_path, ONE)
+    one = program(ONE)
     seen = await answering(one, 1)
     pids = [process.pid for process in one.processes()]
     await one.end()
@@ -75,9 +83,9 @@ async def test_one_process_answers(launcher: Launcher, tmp_path: Path) -> None:
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 
-async def test_every_process_is_found(launcher: Launcher, tmp_path: Path) -> None:
+async def test_every_process_is_found(program: Make) -> None:
     """Three processes that accept from one socket are all found, and all go on afterwards."""
-    three = program(launcher, tmp_path, THREE)
+    three = program(THREE)
     seen = await answering(three, 3)
     alive = {p.pid: p.status() for p in three.processes()}
     await three.end()
@@ -87,16 +95,16 @@ async def test_every_process_is_found(launcher: Launcher, tmp_path: Path) -> Non
     assert {answer.status for answer in seen.answers} == {200}
 
 
-async def test_one_more_than_expected_is_enough(launcher: Launcher, tmp_path: Path) -> None:
+async def test_one_more_than_expected_is_enough(program: Make) -> None:
     """The search ends with the first process that should not be there."""
-    three = program(launcher, tmp_path, THREE)
+    three = program(THREE)
     seen = await answering(three, 1)
     await three.end()
 
     assert len(seen.pids) == 2
 
 
-async def test_holders_are_those_who_accepted(launcher: Launcher, tmp_path: Path) -> None:
+async def test_holders_are_those_who_accepted(program: Make) -> None:
     """A connection belongs to the process that accepted it, also where a forked child holds a copy."""
     forks = SERVE + dedent("""
     import time
@@ -107,7 +115,7 @@ async def test_holders_are_those_who_accepted(launcher: Launcher, tmp_path: Path
         writer.write(b"HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nok")
     asyncio.run(serve())
     """)
-    one = program(launcher, tmp_path, forks)
+    one = program(forks)
     line = await one.connect()
     await line.send(b"GET / HTTP/1.1\r\n\r\n")
     assert line.transport is not None
@@ -122,41 +130,41 @@ async def test_holders_are_those_who_accepted(launcher: Launcher, tmp_path: Path
     assert not any(psutil.pid_exists(pid) for pid in children)
 
 
-async def test_no_main(launcher: Launcher, tmp_path: Path) -> None:
+async def test_no_main(program: Make) -> None:
     """A submission without app/__main__.py is told so, and not what Python says about packages."""
-    told = await trouble(program(launcher, tmp_path, None))
+    told = await trouble(program(None))
 
     assert "there is no file app/__main__.py" in told
 
 
-async def test_ends_by_itself(launcher: Launcher, tmp_path: Path) -> None:
+async def test_ends_by_itself(program: Make) -> None:
     """A program that ends is told with its exit code and the last that it printed."""
-    told = await trouble(program(launcher, tmp_path, "print('all done')\nraise SystemExit(3)\n"))
+    told = await trouble(program("print('all done')\nraise SystemExit(3)\n"))
 
     assert "exit code 3" in told
     assert "all done" in told
 
 
-async def test_raises(launcher: Launcher, tmp_path: Path) -> None:
+async def test_raises(program: Make) -> None:
     """A program that raises shows its own line."""
-    told = await trouble(program(launcher, tmp_path, "import os\nworkers = int(os.environ['WEB_CONCURRENCY'])\n"))
+    told = await trouble(program("import os\nworkers = int(os.environ['WEB_CONCURRENCY'])\n"))
 
     assert "app/__main__.py, line 2" in told
     assert "KeyError: 'WEB_CONCURRENCY'" in told
     assert "graders" not in told
 
 
-async def test_listens_elsewhere(launcher: Launcher, tmp_path: Path) -> None:
+async def test_listens_elsewhere(program: Make) -> None:
     """A program that listens on another port is told which one, and which setting it did not read."""
-    told = await trouble(program(launcher, tmp_path, SERVE + "asyncio.run(serve(port=0))\n"))
+    told = await trouble(program(SERVE + "asyncio.run(serve(port=0))\n"))
 
     assert "it listens on 127.0.0.1:" in told
     assert "where does it read PORT?" in told
 
 
-async def test_starts_again_after_its_death(launcher: Launcher, tmp_path: Path) -> None:
+async def test_starts_again_after_its_death(program: Make) -> None:
     """A program that died is told as dead for the rest of the check, and is started again for the next one."""
-    one = program(launcher, tmp_path, ONE)
+    one = program(ONE)
     await one.ask_200("GET", "/health")
     first = one.processes()[0]
     first.kill()
@@ -171,16 +179,14 @@ async def test_starts_again_after_its_death(launcher: Launcher, tmp_path: Path) 
     assert second != first.pid
 
 
-async def test_environment_is_built_from_nothing(
-    launcher: Launcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_environment_is_built_from_nothing(program: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the learner's shell nothing arrives; of the settings everything."""
     monkeypatch.setenv("WEB_CONCURRENCY", "7")
     show = SERVE + dedent("""
     Path("environment.txt").write_text(repr(dict(os.environ)))
     asyncio.run(serve())
     """)
-    one = program(launcher, tmp_path, show, {"BATCH_SIZE": "8"})
+    one = program(show, {"BATCH_SIZE": "8"})
     await one.ready()
     environment = (one.root / "environment.txt").read_text(encoding="utf-8")
     await one.end()
