@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 import shutil
 import stat
 import sys
@@ -97,6 +98,12 @@ class Submission:
             except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
                 found.pop(name, None)
         return found, ""
+
+    def imports(self, module: str) -> bool:
+        """Whether a file in `app/` has a line that imports this top-level module."""
+        line = re.compile(rb"^[ \t]*(import|from)[ \t]+%s\b" % re.escape(module.encode()), re.MULTILINE)
+        files = (path for name, path in self.files(("app/**",)) if name.endswith(".py"))
+        return any(line.search(path.read_bytes()) for path in files)
 
     def fingerprint(self, patterns: Iterable[str]) -> str:
         """A digest of the files that match, given files as the lab has them: equal means equal to every check.

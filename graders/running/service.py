@@ -25,6 +25,8 @@ NEXT_LIMIT_S = 0.5  # where a route once gave no answer, further requests to it 
 RAISED_LIMIT_S = 0.5
 SYNC_LIMIT_S = 2.0
 OUTPUT_TAIL_BYTES = 4096
+OFTEN_IMPORTED = ("structlog", "httpx")
+"""What a service may import besides the framework, and what takes longer to import than the service itself."""
 
 
 class Service:
@@ -68,6 +70,7 @@ class Service:
             "env": self._env,
             "probe": self._probe,
             "listen": True,
+            "preload": [name for name in OFTEN_IMPORTED if self.submission and self.submission.imports(name)],
         }
         self._up = False
         self._child = self._launcher.start("graders.running.serve:main", spec, listener)

@@ -20,6 +20,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,15 @@ TRUSTED = frozenset({"graders.running.packages:main", "graders.running.zoo_serve
 """Entries that run the lab's own code and none of the learner's."""
 
 
-def preload() -> None:
-    """Import what every child needs, so that a start costs milliseconds."""
-    for name in PRELOAD:
+def preload(names: Iterable[str]) -> None:
+    """Import what children need, so that a start costs milliseconds, and have no collection look at it again."""
+    missing = [name for name in names if name not in sys.modules]
+    for name in missing:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    if missing:
+        gc.collect()
+        gc.freeze()
 
 
 class Warm:
@@ -88,6 +93,7 @@ class Warm:
         except OSError:
             return False
         order = json.loads(payload)
+        preload(order["spec"].get("preload", ()))
         fate = socket.socket(fileno=fds.pop(0))
         pid = os.fork()
         if pid == 0:
@@ -222,9 +228,7 @@ def serve_orders(fd: int) -> None:
     with contextlib.suppress(OSError):
         linux.adopt_orphans()
     orders = socket.socket(fileno=fd)
-    preload()
-    gc.collect()
-    gc.freeze()
+    preload(PRELOAD)
     Warm(orders, confinement).run()
     os._exit(0)  # without taking a hundred modules apart first
 

@@ -21,6 +21,11 @@ def tell(spec: dict[str, Any], control: Control) -> None:
     control.send("told_again", spec=spec)
 
 
+def loaded(spec: dict[str, Any], control: Control) -> None:
+    """Tell which of the modules in question were imported before this process began its work."""
+    control.send("told", modules=[name for name in spec["about"] if name in sys.modules])
+
+
 def leave(spec: dict[str, Any], control: Control) -> None:
     """End as the spec says: with a code, by a signal, with an exception."""
     if "signal" in spec:

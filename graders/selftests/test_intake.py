@@ -14,9 +14,7 @@ import pytest
 
 from graders.classroom.intake.names import safe_parts, slug, student_of
 from graders.classroom.intake.unpack import HandedIn, take_in
-from graders.curriculum import SKELETON
 from graders.selftests.archives import APP, add_zip_link, member, tar_of, work, zip_of, zipped
-from graders.submission import Submission
 
 Taken = dict[str, HandedIn]
 
@@ -391,19 +389,3 @@ def test_odd_names_are_made_visible(tmp_path: Path) -> None:
         "app/_evil.py",
         "app/main.py",
     ]
-
-
-def test_what_would_hide_a_given_file_is_left_out(tmp_path: Path) -> None:
-    """Grading uses the lab's own model and pipeline, whatever stands in their place or beside them."""
-    app = tmp_path / "in" / "app"
-    for name in ("model/__init__.py", "pipeline.py/main.py", "__pycache__/main.cpython-311.pyc"):
-        (app / name).parent.mkdir(parents=True, exist_ok=True)
-        (app / name).write_bytes(b"twin")
-    for name in ("main.py", "model.abi3.so", "model.cpython-311-x86_64-linux-gnu.so", "model.pyc", "modelling.py"):
-        (app / name).write_bytes(b"twin")
-
-    copy = Submission.at(tmp_path / "in").copy_to(tmp_path / "copy")
-
-    found = sorted(p.relative_to(copy).as_posix() for p in copy.rglob("*") if p.is_file())
-    assert found == ["app/main.py", "app/model.py", "app/modelling.py", "app/pipeline.py"]
-    assert (copy / "app/model.py").read_bytes() == (SKELETON / "app/model.py").read_bytes()

@@ -89,6 +89,20 @@ async def test_surroundings(start: Start, launcher: Launcher, tmp_path: Path) ->
     assert (tmp_path / "output.txt").read_text(encoding="utf-8") == "printed by the child\n"
 
 
+async def test_imported_once_for_all(tmp_path: Path) -> None:
+    """What one child is known to import is imported before it is forked, and is there for every later one."""
+    about = ["wave", "no_such_module"]
+    with Launcher(fork=True) as launcher:
+        without, wanted, later = (
+            launcher.start("graders.selftests.children:loaded", {"about": about, "preload": preload})
+            for preload in ([], about, [])
+        )
+        told = [(await event(child, "told"))["modules"] for child in (without, wanted, later)]
+        await hang_up(without, wanted, later)
+
+    assert told == [[], ["wave"], ["wave"]]
+
+
 async def test_events_are_in_order(start: Start) -> None:
     """What a child tells arrives in order, its end last."""
     child = start("tell", number=7)
