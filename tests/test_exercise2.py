@@ -13,13 +13,12 @@ import pytest
 
 from graders.curriculum import check, exercise
 from graders.exact.second import SecondJudge
-from graders.exact.traffic import Planned, at_moments, in_turn
 from graders.expect import Inconclusive
 from graders.measuring.growth import Growth
 from graders.measuring.ledger import most_in_flight
-from graders.measuring.metrics import is_coarse
 from graders.measuring.sample import Latencies
 from graders.measuring.sandwich import Interval
+from graders.running import known_traffic
 from graders.running.asking import (
     delay,
     error,
@@ -29,7 +28,6 @@ from graders.running.asking import (
     invalid,
     item,
     jump,
-    pause,
     pipeline,
     refuse,
     staged,
@@ -54,9 +52,8 @@ from graders.running.traffic import Traffic
 
 PROBE = "graders.running.probes:install"
 STRETCHES = (1, 3, 8, 20)  # a busy machine blurs short delays: they are tried again, longer
+SPREAD = known_traffic.SPREAD
 TOO_BUSY = "this machine is too busy to tell: {}, although the delays were made longer and longer. Try again later."
-SPREAD = ("max_ms", "min_ms", "avg_ms")  # the figures that mean the same for a handful of samples, by any definition
-SEED = 20
 
 
 @pytest.fixture(scope="module")
@@ -167,65 +164,23 @@ async def test_counts_every_request(new_traffic, expect):
     expect.show(f"{sent} of {sent}")
 
 
-def spread_delays(stretch):
-    """199 delays with a tail so spread that p95, p99 and the maximum cannot be taken for one another.
-
-    With 199 samples every definition puts p50, p95 and p99 between the same two neighbours: ranks 99 and 100, 189 and
-    190, 197 and 198. The tail comes early, so that a window that is too short has lost it.
-    """
-    tail = [ms * stretch for ms in (23, 31, 39, 47, 47, 47, 48, 48, 48, 57, 66, 85)]
-    middle = [15 * stretch] * 27
-    early, late = [*tail, *middle[:13], *[0] * 70], [*middle[13:], *[0] * 75]
-    dice = random.Random(SEED)
-    dice.shuffle(early)
-    dice.shuffle(late)
-    return [*early, *late, *[0] * 15]
-
-
-def bounded(delays_ms):
-    """The requests, and quick ones before and after each that waits: what is answered soon bounds what came before."""
-    asks = []
-    for delay_ms in delays_ms:
-        if delay_ms and asks and asks[-1] != tick():
-            asks.append(tick())
-        asks += [delay(delay_ms), tick()] if delay_ms else [delay()]
-    return asks
-
-
 @check(points=4)
 async def test_percentiles(service, new_traffic, exact, expect):
     """Minimum, mean, maximum, p50, p95 and p99 are right for known delays, by any standard definition."""
     await metrics_are_there(service)
     for stretch in STRETCHES:
+        known = known_traffic.spread(stretch)
         traffic = await new_traffic()
-        delays_ms = spread_delays(stretch)
-        asks = [*bounded(delays_ms), *[pause(3)] * 5]
-        await traffic.one_by_one(asks)
-        did = (
-            f"sent {len(delays_ms)} requests one after another, with delays from 0 to {max(delays_ms)} ms in shuffled "
-            "order, and quick ones in between"
-        )
-        row = "GET /_lab/delay"
+        await traffic.one_by_one(known.asks)
 
-        def all_right(told, traffic, did=did, row=row):
-            figures_are_right(expect, told, row, traffic.sandwich(row), did)
-            figures_are_right(expect, told, None, traffic.sandwich(blur=10), did)
-            for other in ("GET /_lab/pause", "GET /_lab/tick"):
-                figures_are_right(expect, told, other, traffic.sandwich(other), did, SPREAD)
-            expect(
-                not is_coarse(told),
-                did=did,
-                saw="every single figure is a whole number of milliseconds",
-                wanted="figures to 0.1 ms or finer",
-                look_at="where are the figures rounded?",
-            )
+        told = await exact.settled(traffic, known)
 
-        told = await exact.settled(traffic, in_turn(asks), all_right)
+        row = known_traffic.ROW
         if traffic.sandwich(row).is_sharp:
             found = told["routes"][row]
             expect.show(f"p95 {found['p95_ms']:.1f} ms", Latencies.of(traffic.sandwich(row), found), stretch=stretch)
             return
-        if virtual := await exact.passes(in_turn(asks), all_right):
+        if virtual := await exact.passes(known):
             found = virtual.told["routes"][row]
             expect.show(f"exact {found['p95_ms']:.1f} ms", Latencies.of(virtual.sandwich(row), found))
             return
@@ -237,26 +192,17 @@ async def test_overlapping_requests(service, new_traffic, exact, expect):
     """The figures are also right for requests that are in flight together."""
     await metrics_are_there(service)
     for stretch in STRETCHES:
+        known = known_traffic.overlapping(stretch)
         traffic = await new_traffic()
-        longest_first = [(0.0015 * stretch * n, delay((370 - 3.5 * n) * stretch)) for n in range(99)]
-        quick = [((0.17 + 0.002 * n) * stretch, tick()) for n in range(100)]
-        sent = await traffic.together([*longest_first, *quick], connections=len(longest_first) + 5)
-        did = f"sent 99 requests, one each {1.5 * stretch:g} ms, the longest first ({370 * stretch} ms), and 100 quick"
+        sent = await traffic.together(known.timed, connections=known_traffic.OVERLAPPING + 5)
 
-        plan = at_moments([*longest_first, *quick])
+        told = await exact.settled(traffic, known)
 
-        def all_right(told, traffic, did=did):
-            look_at = "the middleware: where does it keep when a request began, while others begin and end?"
-            bounds = traffic.sandwich("GET /_lab/delay", blur=10)
-            figures_are_right(expect, told, "GET /_lab/delay", bounds, did, look_at=look_at)
-            figures_are_right(expect, told, None, traffic.sandwich(), did, SPREAD)
-
-        told = await exact.settled(traffic, plan, all_right)
         in_flight = most_in_flight(sent)
-        if in_flight > len(longest_first) // 2:
+        if in_flight > known_traffic.OVERLAPPING // 2:
             expect.show(f"{in_flight} at once", max_ms=told["max_ms"], in_flight=in_flight)
             return
-        if virtual := await exact.passes(plan, all_right):
+        if virtual := await exact.passes(known):
             expect.show(f"exact {virtual.told['max_ms']:.0f} ms", max_ms=virtual.told["max_ms"])
             return
     raise exact.inconclusive(TOO_BUSY.format("too few requests were in flight together"))
@@ -323,23 +269,16 @@ async def test_labels_are_templates(new_traffic, expect):
 @check(points=2)
 async def test_server_timing(new_traffic, exact, expect):
     """Every response of a route carries the header Server-Timing with the time that the service took for it."""
+    known = known_traffic.of_all_kinds()
     traffic = await new_traffic()
-    asks = [delay(5), item(1, 25), refuse(409, 15), refuse(404), invalid(), health()]
-    with_ticks = [each for ask in asks for each in (ask, tick())]
-    await traffic.one_by_one(with_ticks)
+    await traffic.one_by_one(known.asks)
 
-    def all_right(_, traffic):
-        for exchange in traffic.counted()[::2]:
-            did = f"sent {exchange.label}, which was answered {exchange.status}"
-            if exchange.delay_s:
-                did += f" after a delay of {1000 * exchange.delay_s:g} ms"
-            header_is_right(expect, traffic, exchange, did)
+    known.requirements(expect, {}, traffic)
 
-    all_right(None, traffic)
-    expect.show(f"{len(asks)} headers")
+    expect.show(f"{len(known.asks) // 2} headers")
     intervals = [traffic.interval(exchange) for exchange in traffic.counted()[:6:2]]
     if any(not a.is_apart_from(b) for a, b in combinations(intervals, 2)):  # one request's time would do for another's
-        await exact.passes(in_turn(with_ticks), all_right)
+        await exact.passes(known)
 
 
 async def staged_prediction(traffic, expect, did):
@@ -360,37 +299,14 @@ async def staged_prediction(traffic, expect, did):
     return exchange
 
 
-def staged_plan(slow_start, slow_end, long, short):
-    """The same requests as `test_stages` sends, for virtual time: two alone, then two together; and their delays."""
-
-    def prediction(after):
-        return Planned(staged(random.random(), random.random()), after=after)
-
-    plan = [
-        Planned(pipeline(slow_start)),
-        prediction(after=0),
-        Planned(pipeline(slow_end), after=1),
-        prediction(after=2),
-        Planned(pipeline(long), after=3),
-        prediction(after=4),
-        Planned(pipeline(short, after_readings=3), after=4),
-        prediction(after=6),
-    ]
-    return plan, {1: slow_start, 3: slow_end, 5: long, 7: short}
-
-
 @check(points=2)
 async def test_stages(start_service, exact, expect):
     """Server-Timing of POST /predict/staged names each stage with its duration, so the bottleneck is in plain sight."""
     for stretch in STRETCHES:
-        slow_start, slow_end, long, short = (
-            tuple(delay_ms * stretch for delay_ms in delays_ms)
-            for delays_ms in ((40, 5, 10), (5, 10, 40), (10, 15, 120), (20, 40, 5))
-        )
-        env = {"PIPELINE_DELAYS_MS": ",".join(map(str, slow_start))}
-        traffic = Traffic(await start_service(probe=PROBE, env=env))
+        delays = known_traffic.StageDelays.stretched(stretch)
+        traffic = Traffic(await start_service(probe=PROBE, env=delays.env))
         sharp = []
-        for delays_ms in (slow_start, slow_end):
+        for delays_ms in (delays.slow_start, delays.slow_end):
             await traffic.send(pipeline(delays_ms))
             did = f"sent POST /predict/staged with PIPELINE_DELAYS_MS={','.join(map(str, delays_ms))}"
             exchange = await staged_prediction(traffic, expect, did)
@@ -404,30 +320,21 @@ async def test_stages(start_service, exact, expect):
             )
             sharp.append(stages_are_right(expect, traffic, exchange, delays_ms, did))
 
-        await traffic.send(pipeline(long))
+        await traffic.send(pipeline(delays.long))
         did = "sent POST /predict/staged twice, the second while the first was in its last stage, with delays of "
         first = asyncio.ensure_future(staged_prediction(traffic, expect, did))
-        await traffic.send(pipeline(short, after_readings=3))
+        await traffic.send(pipeline(delays.short, after_readings=3))
         second = await staged_prediction(traffic, expect, did)
         await traffic.send(tick())
         first = await first
         await traffic.send(tick())
-        for exchange, delays_ms in ((first, long), (second, short)):
+        for exchange, delays_ms in ((first, delays.long), (second, delays.short)):
             its = did + ", ".join(f"{delay_ms} ms" for delay_ms in delays_ms)
             sharp.append(stages_are_right(expect, traffic, exchange, delays_ms, its))
         if all(sharp) and second.done_s < first.done_s:
             expect.show("3 stages")
             return
-        plan, stages = staged_plan(slow_start, slow_end, long, short)
-
-        def all_right(_, traffic, stages=stages):
-            for place, delays_ms in stages.items():
-                exchange = traffic.counted()[place]
-                did = f"sent POST /predict/staged, with delays of {', '.join(f'{each} ms' for each in delays_ms)}"
-                expect(exchange.status == 200, did=did, saw=f"status {exchange.status}", wanted="status 200")
-                stages_are_right(expect, traffic, exchange, delays_ms, did)
-
-        if await exact.passes(plan, all_right, env):
+        if await exact.passes(known_traffic.stages(delays)):
             expect.show("exact time")
             return
     raise exact.inconclusive(TOO_BUSY.format("quick stages took as long as slow ones"))

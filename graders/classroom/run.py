@@ -12,6 +12,7 @@ from typing import Protocol
 
 from graders.classroom.cards import card_of, cut_short, empty_card, has_inconclusive
 from graders.classroom.gradebook import as_csv
+from graders.classroom.intake.entries import DiskError
 from graders.classroom.intake.unpack import HandedIn, take_in
 from graders.classroom.ledger import DiskFullError, Entry, Ledger, now
 from graders.classroom.order import Ended, Result
@@ -85,7 +86,7 @@ def grade_class(options: Options, audience: Audience) -> Graded:
             run.take_in()
             with pool_for(options.scheduler, options.jobs) as pool:
                 run.grade(pool)
-        except DiskFullError as error:
+        except (DiskFullError, DiskError) as error:
             stopped = f"{error}. What was graded is kept; free some space and run the same command again."
         except KeyboardInterrupt:
             stop_all()

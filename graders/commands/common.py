@@ -58,7 +58,10 @@ def chosen_exercises(text: str | None) -> tuple[str, ...]:
     if not text:
         return known
     wanted = {find_exercise(word).id for word in text.split(",")}
-    return tuple(name for name in known if name in wanted)
+    chosen = tuple(name for name in known if name in wanted)
+    if not chosen:
+        stop(f"--exercises {text}: exercise0 gives no points; choose from {', '.join(known)}.")
+    return chosen
 
 
 def grading_of(submission: Submission) -> Grading:

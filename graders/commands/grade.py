@@ -41,6 +41,10 @@ def grade(
         stop("lab grade runs on Linux: it depends on what that system offers to keep submissions apart.")
     if unknown := [name for name in reports if name not in FORMATS]:
         stop(f"--report {unknown[0]}: there is no such format; there are {', '.join(FORMATS)}.")
+    if missing := next((path for path in paths if not path.exists()), None):
+        stop(f"{missing}: there is no such folder or file. Nothing was graded; check the path.")
+    if out.exists() and not out.is_dir():
+        stop(f"--out {out}: is a file; name the folder for the gradebook and the reports.")
     try:
         options = Options(
             tuple(paths),

@@ -14,7 +14,7 @@ def write_kit(out: Path, exercises: str | None) -> None:
     try:
         out.write_bytes(kit(chosen))
     except OSError as error:
-        stop(f"{out}: {error.strerror or error}")
+        stop(f"--out {out}: {error.strerror or error}; name a zip file in a folder that exists.")
     whole, without_engine = max_points(chosen)
     shown = console()
     shown.print(f"{out}: upload it under Configure Autograder; base image Ubuntu 22.04 or newer.", soft_wrap=True)

@@ -22,9 +22,8 @@ from rich.text import Text
 
 from graders.commands.common import card, console, current_exercise, find_exercise, find_submission, grading_of
 from graders.curriculum import LAB, Exercise
-from graders.exact.instant import instant_verdicts
+from graders.exact.instant import INSTANT
 from graders.grading import state_folder
-from graders.measuring.challenges import IN_EXACT_TIME
 from graders.running.launcher import CAN_FORK, Launcher
 from graders.submission import Submission
 
@@ -136,7 +135,7 @@ class Run:
             os.chdir(LAB)
             assert self._warm is not None
             self._warm.lend()
-            if self._exercise.id in IN_EXACT_TIME:
+            if self._exercise.id in INSTANT:
                 self._say_exact(saved_at)
             import pytest
 
@@ -151,7 +150,7 @@ class Run:
 
     def _say_exact(self, saved_at: float) -> None:
         assert self._warm is not None
-        verdicts = asyncio.run(instant_verdicts(self._warm, self._submission, self._exercise.id))
+        verdicts = asyncio.run(INSTANT[self._exercise.id](self._warm, self._submission))
         shown = card()
         lines = [shown.instant_line(verdict) for verdict in verdicts]
         head = Text(

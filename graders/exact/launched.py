@@ -11,6 +11,8 @@ from graders.exact.upstream import URL
 from graders.measuring import wire
 from graders.running.launcher import Launcher
 from graders.running.model_log import ModelLog
+from graders.running.service import preload_for
+from graders.running.troubles import start_trouble
 from graders.submission import Submission
 
 PATIENCE_S = 20.0
@@ -38,7 +40,7 @@ async def judge(
 ) -> ExactResult:
     """The submission in virtual time; a child that is not done in `PATIENCE_S` real seconds is ended."""
     root = submission.copy_to(launcher.folder("exact") / "submission")
-    return await _run(launcher, root, spec_of(root, bursts, limits, env, probe))
+    return await _run(launcher, submission, root, spec_of(root, bursts, limits, env, probe))
 
 
 async def judge_program(
@@ -53,11 +55,19 @@ async def judge_program(
     root, log = submission.copy_to(folder / "submission"), ModelLog(folder / "model.jsonl")
     env = {**settings, "WEB_CONCURRENCY": "1", "FEATURE_STORE_URL": URL, "MODEL_LOG": str(log.path)}
     spec = spec_of(root, bursts, env=env, upstream=upstream or Upstream(), as_program=True)
-    return await _run(launcher, root, spec), log
+    return await _run(launcher, submission, root, spec), log
 
 
-async def _run(launcher: Launcher, root: Path, spec: Mapping[str, object]) -> ExactResult:
-    child = launcher.start("graders.exact.child:serve", {**spec, "output": str(root.parent / "output.txt")})
+def why_it_did_not_start(result: ExactResult) -> str:
+    """What the learner did so that it does not start, on a virtual clock or on any; empty where it does."""
+    if result.trouble is None:
+        return ""
+    return start_trouble({**result.trouble, "event": result.trouble.get("event", "broken")}, "", 0.0).saw
+
+
+async def _run(launcher: Launcher, submission: Submission, root: Path, spec: Mapping[str, object]) -> ExactResult:
+    more = {"output": str(root.parent / "output.txt"), "preload": preload_for(submission)}
+    child = launcher.start("graders.exact.child:serve", {**spec, **more})
     try:
         await child.wait_for("end", "stopped", "broken", "exited", timeout_s=PATIENCE_S)
         return result_of(list(child.events))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from graders.measuring.timeline import Answer, Blocked, PoolQueue, Timeline
 
@@ -63,6 +63,16 @@ class Unjudged:
     """Why virtual time cannot judge something, in a few words."""
 
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstantVerdict:
+    """What is said of one check at once: the figure that was seen, and the reason where it is not met or unclear."""
+
+    check_id: str
+    says: Literal["met", "missed", "unclear"]
+    figure: str = ""
+    why: str = ""
 
 
 def result_of(events: Iterable[Mapping[str, Any]]) -> ExactResult:

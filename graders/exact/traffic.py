@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graders.exact.launched import judge
+from graders.exact.launched import judge, why_it_did_not_start
 from graders.exact.result import ExactResult, Unjudged
 from graders.exact.scenario import Burst, Request
 from graders.measuring.exactly import ExactInterval, ExactSandwich
@@ -96,8 +96,12 @@ def traffic_of(plan: Plan, result: ExactResult) -> ExactTraffic | Unjudged:
     sent, read = result.burst(TRAFFIC), result.burst(FIGURES)
     if why := result.cannot_judge or result.never_ends:
         return Unjudged(why)
+    if trouble := why_it_did_not_start(result):
+        return Unjudged(trouble)
     if sent is None or read is None or not all(answer.is_complete for answer in sent.timeline.answers):
         return Unjudged("not every request was answered on the virtual clock")
+    if (status := read.timeline.answers[0].status) != 200:
+        return Unjudged(f"GET /metrics was answered {status} on the virtual clock")
     told = read.timeline.answers[0].json()
     if shape_trouble(told):
         return Unjudged("GET /metrics has another shape on the virtual clock")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -11,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from graders.curriculum import EXERCISES, Exercise, exercise
-from graders.exact.instant import InstantVerdict
+from graders.exact.result import InstantVerdict
 from graders.expect import Picture
 from graders.reporting.pictures import drawn
 from graders.reporting.waterfall import ASCII, PRETTY, Glyphs
@@ -90,9 +89,8 @@ class Card:
     def instant_line(self, verdict: InstantVerdict) -> Text:
         """One check as the exact judge sees it."""
         state = {"met": State.PASSED, "missed": State.FAILED, "unclear": State.INCONCLUSIVE}[verdict.says]
-        figure = "" if verdict.wall_s is None or not math.isfinite(verdict.wall_s) else f"{verdict.wall_s:.2f} s"
         return Text.assemble(
-            "  ", self.mark(state), f" {verdict.check_id:21}", (f"{figure:>10}  ", "cyan"), verdict.why
+            "  ", self.mark(state), f" {verdict.check_id:21}", (f"{verdict.figure:>10}  ", "cyan"), verdict.why
         )
 
     def passed_line(self, of: Exercise) -> Text:

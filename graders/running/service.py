@@ -29,6 +29,11 @@ OFTEN_IMPORTED = ("structlog", "httpx")
 """What a service may import besides the framework, and what takes longer to import than the service itself."""
 
 
+def preload_for(submission: Submission | None) -> list[str]:
+    """What the warm process imports, once for all, before it forks a child that serves this submission."""
+    return [name for name in OFTEN_IMPORTED if submission is not None and submission.imports(name)]
+
+
 class Service:
     """One submission (or the lab's reference service) under uvicorn on 127.0.0.1, as a child process."""
 
@@ -70,7 +75,7 @@ class Service:
             "env": self._env,
             "probe": self._probe,
             "listen": True,
-            "preload": [name for name in OFTEN_IMPORTED if self.submission and self.submission.imports(name)],
+            "preload": preload_for(self.submission),
         }
         self._up = False
         self._child = self._launcher.start("graders.running.serve:main", spec, listener)

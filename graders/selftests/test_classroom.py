@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -233,30 +234,52 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(
     assert set(results(out)) == set(STUDENTS)
 
 
-@pytest.mark.skipif(os.geteuid() != 0 if hasattr(os, "geteuid") else True, reason="only root can mount a small disk")
-def test_a_disk_that_is_really_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a file system of 20 MiB that somebody else fills up, every result that was committed is whole."""
-    folder, out = hand_in(tmp_path / "class", *STUDENTS), tmp_path / "disk"
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 20 MiB; the reserve that a run makes leaves 4 of them."""
+    out = tmp_path / "disk"
     out.mkdir()
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(out)], check=False).returncode:
         pytest.skip("this machine lets nobody mount")
-    try:
-        grader = FakeGrader(seconds=0.05)
-        monkeypatch.setattr(FakeGrader, "__call__", _filling(FakeGrader.__call__, out))
+    yield out
+    subprocess.run(["umount", "-l", str(out)], check=True)
 
-        graded, _ = grade_fakes(monkeypatch, folder, out, grader)
 
-        assert "No space left on device" in graded.stopped
-        assert set(results(out)) == set(grader.graded)
-        (out / "somebody-else").unlink()
-        grader.graded.clear()
-        kept = set(results(out))
-        again, _ = grade_fakes(monkeypatch, folder, out, grader)
-        assert again.stopped == ""
-        assert not kept & set(grader.graded)
-        assert len(rows(out)) == len(STUDENTS)
-    finally:
-        subprocess.run(["umount", "-l", str(out)], check=True)
+def test_a_disk_that_is_really_full(small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a file system that somebody else fills up, every result that was committed is whole."""
+    folder, out = hand_in(tmp_path / "class", *STUDENTS), small_disk
+    grader = FakeGrader(seconds=0.05)
+    monkeypatch.setattr(FakeGrader, "__call__", _filling(FakeGrader.__call__, out))
+
+    graded, _ = grade_fakes(monkeypatch, folder, out, grader)
+
+    assert "No space left on device" in graded.stopped
+    assert set(results(out)) == set(grader.graded)
+    (out / "somebody-else").unlink()
+    grader.graded.clear()
+    kept = set(results(out))
+    again, _ = grade_fakes(monkeypatch, folder, out, grader)
+    assert again.stopped == ""
+    assert not kept & set(grader.graded)
+    assert len(rows(out)) == len(STUDENTS)
+
+
+@pytest.mark.parametrize(("files", "kib"), [(2, 3_000), (1_500, 4)], ids=["large", "small"])
+def test_a_disk_too_small_to_unpack_on(
+    small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: int, kib: int
+) -> None:
+    """Where the disk is full before all is unpacked, the run stops and says so; no student is to blame for it."""
+    folder = hand_in(tmp_path / "class", "alice")
+    for number in range(files):
+        (folder / f"alice/app/data{number}.txt").write_bytes(bytes(1024 * kib))
+
+    graded, _ = grade_fakes(monkeypatch, folder, small_disk, FakeGrader())
+
+    assert "what was handed in cannot be unpacked below --out (No space left on device)" in graded.stopped
+    assert "free some space and run the same command again" in graded.stopped
+    assert graded.entries == ()
 
 
 def _filling(grade: Any, out: Path) -> Any:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from graders.classroom.intake.entries import Entry, Kind, Note, RefusedError, listing
+from graders.classroom.intake.entries import DiskError, Entry, Kind, Note, RefusedError, listing
 from graders.classroom.intake.folders import FolderSource
 from graders.classroom.intake.names import is_archive, shown, slug, student_of, without_suffix
 from graders.classroom.intake.survey import Find, Parts, Tree, find_many, find_one
@@ -64,7 +64,7 @@ def _take_path(path: Path, work: Path, is_alone: bool, warn: Callable[[str], obj
         if path.is_dir():
             source: Any = FolderSource(path, label)
         elif not path.is_file():
-            raise RefusedError("there is no such folder or file")
+            raise RefusedError("is neither a file nor a folder")
         elif is_archive(path.name):
             source = _archive(path, label)
         else:
@@ -157,9 +157,7 @@ class _Intake:
         is_nested = self._finds[number].archive is not None
         most = MAX_ARCHIVE_BYTES if is_nested else MAX_FILE_BYTES
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("xb") as file:
-                written = _copy(stream, file, most)
+            written = _copy(stream, target, most)
         except (FileExistsError, NotADirectoryError):
             self._note(number, f"left out {entry.name!a}: a file and a folder have the same name")
             return
@@ -186,7 +184,8 @@ class _Intake:
         elif find.archive is not None:
             yield self._look_into(folder / find.archive[-1], find, source, told)
         else:
-            (folder / "app").mkdir(parents=True, exist_ok=True)
+            with _on_disk():
+                (folder / "app").mkdir(parents=True, exist_ok=True)
             yield HandedIn(find.student.name, source, folder, notes=told)
 
     def _notes_on(self, number: int, find: Find, notes: Sequence[Note]) -> tuple[str, ...]:
@@ -214,17 +213,27 @@ class _Intake:
         return replace(found, student=student, source=label, notes=(*told, *found.notes))
 
 
-def _copy(stream: IO[bytes], file: IO[bytes], most: int) -> int:
-    """Copy at most one byte more than the limit; the number of bytes copied."""
+def _copy(stream: IO[bytes], target: Path, most: int) -> int:
+    """Copy at most one byte more than the limit to a new file; the number of bytes copied."""
+    with _on_disk():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file = target.open("xb", buffering=0)  # what does not fit is told by the write itself, not at the end
     written = 0
-    while written <= most and (chunk := stream.read(min(CHUNK, most + 1 - written))):
-        try:
-            file.write(chunk)
-        except OSError as error:
-            raise _WriteError(error.strerror or str(error)) from error
-        written += len(chunk)
+    with file:
+        while written <= most and (chunk := stream.read(min(CHUNK, most + 1 - written))):
+            with _on_disk():
+                while chunk:
+                    count = file.write(chunk)
+                    written, chunk = written + count, chunk[count:]
     return written
 
 
-class _WriteError(Exception):
-    """It is the writing that failed, not the reading."""
+@contextmanager
+def _on_disk() -> Iterator[None]:
+    """Tell trouble with writing, which is the lab's own, apart from trouble with what a student handed in."""
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise DiskError(f"what was handed in cannot be unpacked below --out ({error.strerror or error})") from error

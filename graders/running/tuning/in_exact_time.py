@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from graders.exact.launched import burst, judge_program
+from graders.exact.launched import burst, judge_program, why_it_did_not_start
 from graders.exact.result import Unjudged
 from graders.exact.scenario import Upstream
 from graders.exact.trust import STRANGERS, may_excuse
@@ -109,7 +109,9 @@ class InExactTime:
         result, log = await judge_program(self._launcher, self._submission, bursts, program.settings, upstream)
         found = result.burst("burst")
         if result.cannot_judge or found is None:
-            return Unjudged(result.cannot_judge or "it did not start on a virtual clock")
+            return Unjudged(
+                result.cannot_judge or why_it_did_not_start(result) or "it did not start on a virtual clock"
+            )
         return Virtual(found.timeline, tuple(log.calls("infer_batch")))
 
     async def threaded(self, program: Program, requests: Sequence[Request]) -> Threaded | Unjudged:
