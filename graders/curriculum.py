@@ -59,14 +59,23 @@ class Exercise:
         """The hints to its checks, by check id."""
         return _hints_in(LESSONS / "hints" / f"{self.id}.toml")
 
+    def file_of(self, check_id: str) -> str:
+        """The learner's file in which a check is met; empty where there is none to name."""
+        hints = self.hints.get(check_id)
+        return (hints and hints.file) or (self.edits[0] if self.edits else "")
+
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """Help for one check: three levels from vague to plain, where to read, and why it works (told after passing)."""
+    """Help for one check: three levels from vague to plain, where to read, and why it works (told after passing).
+
+    `file` is where the check is met, if that is not the first file that its exercise edits.
+    """
 
     lesson: str
     hints: tuple[str, str, str]
     why: str
+    file: str = ""
 
 
 IMAGE_LISTS = ("requirements.txt", "pyproject.toml", "uv.lock")
@@ -139,6 +148,6 @@ def _hints_in(path: Path) -> Mapping[str, Hints]:
         return {}
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
     return {
-        check_id: Hints(table["lesson"], tuple(table["hints"]), table.get("why", ""))
+        check_id: Hints(table["lesson"], tuple(table["hints"]), table.get("why", ""), table.get("file", ""))
         for check_id, table in tables.items()
     }
