@@ -27,7 +27,10 @@ Test = TypeVar("Test", bound=Callable[..., object])
 
 @dataclass(frozen=True, slots=True)
 class Exercise:
-    """One exercise: `files` are patterns below the submission's folder that its verdict depends on."""
+    """One exercise: `files` are patterns below the submission's folder that its verdict depends on.
+
+    `edits` are the files in which the learner works on it, the first one first; none where nothing is to be built.
+    """
 
     number: int
     title: str
@@ -43,6 +46,11 @@ class Exercise:
     def lesson(self) -> Path:
         """The page that teaches it."""
         return LESSONS / f"{self.id}.md"
+
+    @property
+    def reading(self) -> str:
+        """What to read, and what to edit where there is something: for a line that says what is next."""
+        return f"lessons/{self.lesson.name}" + (f", edit {', '.join(self.edits)}" if self.edits else "")
 
     @property
     def suite(self) -> Path:
@@ -82,7 +90,7 @@ IMAGE_LISTS = ("requirements.txt", "pyproject.toml", "uv.lock")
 """What an image may be told its packages by."""
 
 EXERCISES = (
-    Exercise(0, "Set up", ("app/**",), ("app/main.py",)),
+    Exercise(0, "Set up", ("app/**",), ()),
     Exercise(1, "A first inference endpoint", ("app/**",), ("app/main.py", "app/observations.py")),
     Exercise(2, "Timing middleware", ("app/**",), ("app/metrics.py", "app/timing.py", "app/logs.py", "app/main.py")),
     Exercise(3, "Load testing", ("locustfile.py",), ("locustfile.py",)),

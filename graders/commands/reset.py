@@ -16,12 +16,15 @@ from graders.grading import state_folder
 
 def reset(files: list[Path], exercise: str, yes: bool) -> None:
     """Put files of an exercise back to the skeleton, after copying the learner's to `.lab/backups/`."""
-    wanted = [_relative(path) for path in files] or list(find_exercise(exercise).edits)
+    of, out = find_exercise(exercise), console()
+    wanted = [_relative(path) for path in files] or list(of.edits)
+    if not wanted:
+        out.print(f"{of.id} has no files of yours; nothing to do.")
+        return
     for name in wanted:
         if not (SKELETON / name).is_file():
             stop(f"{name}: is no file of the skeleton. It has {', '.join(_skeleton_files())}.")
     changed = [name for name in wanted if _content(LAB / name) != _content(SKELETON / name)]
-    out = console()
     if not changed:
         out.print(f"Nothing to do: {', '.join(wanted)} {'is' if len(wanted) == 1 else 'are'} as in the skeleton.")
         return

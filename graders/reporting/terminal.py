@@ -158,7 +158,7 @@ class Card:
             Text.assemble(
                 (f"{following.id.replace('exercise', 'Exercise ')} is open: ", "bold green"), following.title
             ),
-            Text(f"  read  lessons/{following.lesson.name}, edit {', '.join(following.edits)}"),
+            Text(f"  read  {following.reading}"),
             Text(f"  run   uv run pytest -k {following.id}   (first check: {first.id}: {first.title})"),
         ]
 

@@ -102,6 +102,15 @@ def twice(folder: Path) -> Story:
     return Story([first, lab.lab("reset", "--yes", folder=state)], lab.root)
 
 
+def sharing(folder: Path) -> Story:
+    """Resets of an exercise that edits nothing, and of two that edit the same file; nobody agrees."""
+    lab = SmallLab(folder)
+    state = lab.folder()
+    (lab.root / "app/main.py").write_text(MINE, encoding="utf-8")
+    asked = [["--exercise", "exercise0"], ["--exercise", "exercise2"], ["--exercise", "1"], ["app/main.py"]]
+    return Story([lab.lab("reset", *words, folder=state, typed="n\n") for words in asked], lab.root)
+
+
 def no_backup(folder: Path) -> Story:
     """A reset whose backup cannot be written."""
     lab = SmallLab(folder)
@@ -157,6 +166,7 @@ STORIES: Mapping[str, Tell] = {
     "solutions": solutions,
     "resets": resets,
     "twice": twice,
+    "sharing": sharing,
     "no_backup": no_backup,
     "plain": plain,
     "elsewhere": elsewhere,
@@ -183,9 +193,10 @@ def test_progress(stories: Ahead[Story]) -> None:
 
     assert "▶ exercise 0 Nought 1 checks, open" in flat(fresh.printed)
     assert "⊘ exercise 1 One locked" in flat(fresh.printed)
-    assert "Next: read lessons/exercise0.md, edit app/main.py" in fresh.printed
+    assert "Next: read lessons/exercise0.md\n" in fresh.printed
     assert "✓ exercise 1 One 2 of 2 checks pass" in flat(passed.printed)
     assert "▶ exercise 2 Two 2 checks, open" in flat(passed.printed)
+    assert "Next: read lessons/exercise2.md, edit app/main.py\n" in passed.printed
     assert "run uv run pytest -k exercise2" in flat(passed.printed)
     assert "▶ exercise 0 Nought 1 checks, open" in flat(changed.printed)
     assert {run.exit_code for run in stories["progress"].runs} == {0}
@@ -258,6 +269,14 @@ def test_reset_of_what_is_untouched(stories: Ahead[Story]) -> None:
     assert "Nothing to do: app/main.py, app/observations.py are as in the skeleton." in untouched.printed
     assert "Nothing to do" in again.printed
     assert len(backups(stories["resets"])) == 1
+
+
+def test_reset_of_an_exercise_without_files(stories: Ahead[Story]) -> None:
+    """Nothing is edited in exercise 0, so nothing can be put back."""
+    run = stories["sharing"][0]
+
+    assert run.exit_code == 0
+    assert run.printed == "exercise0 has no files of yours; nothing to do.\n"
 
 
 @pytest.mark.parametrize(
