@@ -16,6 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from graders.commands.reset import _shared
+from graders.curriculum import EXERCISES, exercise
 from graders.selftests.ahead import Ahead
 from graders.selftests.small_lab import SOLUTION, Ran, SmallLab
 
@@ -302,6 +304,29 @@ def test_reset_asks(stories: Ahead[Story]) -> None:
     assert "Nothing was changed." in declined.printed
     assert nobody.exit_code == 1
     assert "the skeleton again" not in declined.printed + nobody.printed
+
+
+def test_reset_tells_what_else_goes(stories: Ahead[Story]) -> None:
+    """Before a file goes back that other exercises edit too, the question names them."""
+    second, first, by_name = stories["sharing"].runs[1:]
+
+    assert second.printed.startswith("app/main.py also holds your work of exercise 1.\nPut app/main.py back to the")
+    assert first.printed.startswith("app/main.py also holds your work of exercise 2, if you have begun it.\nPut app/")
+    assert by_name.printed.startswith("app/main.py holds your work of exercises 1 and 2.\nPut app/main.py back to the")
+    assert all("Nothing was changed." in run.printed for run in (second, first, by_name))
+
+
+def test_reset_names_each_exercise_that_shares() -> None:
+    """Earlier and later exercises are told apart, because a later one may not have been begun."""
+    told = {of.id: _shared("app/main.py", of) for of in EXERCISES if "app/main.py" in of.edits}
+
+    assert told == {
+        "exercise1": "app/main.py also holds your work of exercises 2 and 4, if you have begun them.",
+        "exercise2": "app/main.py also holds your work of exercise 1, and of exercise 4, if you have begun it.",
+        "exercise4": "app/main.py also holds your work of exercises 1 and 2.",
+    }
+    assert _shared("app/main.py", None) == "app/main.py holds your work of exercises 1, 2 and 4."
+    assert _shared("locustfile.py", exercise("exercise3")) == _shared("locustfile.py", None) == ""
 
 
 def test_reset_keeps_a_backup(stories: Ahead[Story]) -> None:
