@@ -18,3 +18,5 @@ class Metrics:
 
     # TODO (lessons/exercise2.md, step 4): keep one LatencyStats for all requests and one for each route, and answer
     # what GET /metrics is to say. The endpoint itself belongs into app/main.py.
+
+    # TODO (lessons/exercise4.md, step 9, bonus): with several workers, answer what all of them served together.

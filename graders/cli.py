@@ -141,7 +141,7 @@ def reset(
     exercise: Annotated[str, typer.Option(help="Whose files.")] = "exercise1",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Put the skeleton back; your own files are kept in a backup."""
+    """Put the files of one exercise back as they were at first; yours are kept in a backup."""
     from graders.commands.reset import reset as run
 
     run(files or [], exercise, yes)

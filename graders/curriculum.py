@@ -27,7 +27,10 @@ Test = TypeVar("Test", bound=Callable[..., object])
 
 @dataclass(frozen=True, slots=True)
 class Exercise:
-    """One exercise: `files` are patterns below the submission's folder that its verdict depends on."""
+    """One exercise: `files` are patterns below the submission's folder that its verdict depends on.
+
+    `edits` are the files in which the learner works on it, the first one first; none where nothing is to be built.
+    """
 
     number: int
     title: str
@@ -45,6 +48,11 @@ class Exercise:
         return LESSONS / f"{self.id}.md"
 
     @property
+    def reading(self) -> str:
+        """What to read, and what to edit where there is something: for a line that says what is next."""
+        return f"lessons/{self.lesson.name}" + (f", edit {', '.join(self.edits)}" if self.edits else "")
+
+    @property
     def suite(self) -> Path:
         """The file that grades it."""
         return SUITE / f"test_{self.id}.py"
@@ -59,21 +67,30 @@ class Exercise:
         """The hints to its checks, by check id."""
         return _hints_in(LESSONS / "hints" / f"{self.id}.toml")
 
+    def file_of(self, check_id: str) -> str:
+        """The learner's file in which a check is met; empty where there is none to name."""
+        hints = self.hints.get(check_id)
+        return (hints and hints.file) or (self.edits[0] if self.edits else "")
+
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """Help for one check: three levels from vague to plain, where to read, and why it works (told after passing)."""
+    """Help for one check: three levels from vague to plain, where to read, and why it works (told after passing).
+
+    `file` is where the check is met, if that is not the first file that its exercise edits.
+    """
 
     lesson: str
     hints: tuple[str, str, str]
     why: str
+    file: str = ""
 
 
 IMAGE_LISTS = ("requirements.txt", "pyproject.toml", "uv.lock")
 """What an image may be told its packages by."""
 
 EXERCISES = (
-    Exercise(0, "Set up", ("app/**",), ("app/main.py",)),
+    Exercise(0, "Set up", ("app/**",), ()),
     Exercise(1, "A first inference endpoint", ("app/**",), ("app/main.py", "app/observations.py")),
     Exercise(2, "Timing middleware", ("app/**",), ("app/metrics.py", "app/timing.py", "app/logs.py", "app/main.py")),
     Exercise(3, "Load testing", ("locustfile.py",), ("locustfile.py",)),
@@ -81,7 +98,15 @@ EXERCISES = (
         4,
         "Tuning for throughput",
         ("app/**",),
-        ("app/__main__.py", "app/tuning.py", "app/shedding.py", "app/feature_store.py", "app/batching.py"),
+        # Not app/metrics.py, which a bonus check asks for: a reset would take the whole of exercise 2 with it.
+        (
+            "app/__main__.py",
+            "app/tuning.py",
+            "app/shedding.py",
+            "app/feature_store.py",
+            "app/batching.py",
+            "app/main.py",
+        ),
     ),
     Exercise(
         5,
@@ -139,6 +164,6 @@ def _hints_in(path: Path) -> Mapping[str, Hints]:
         return {}
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
     return {
-        check_id: Hints(table["lesson"], tuple(table["hints"]), table.get("why", ""))
+        check_id: Hints(table["lesson"], tuple(table["hints"]), table.get("why", ""), table.get("file", ""))
         for check_id, table in tables.items()
     }

@@ -22,6 +22,7 @@ from graders.running.containers.engine import Readiness, find_engine
 
 PORTS = {8000: "your service (exercise 1)", 8089: "Locust's page (exercise 3)"}
 LEAST_FREE_GB = 2.0
+NOTES = "lab's notes"
 REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)\s*(?:>=\s*([0-9.]+))?")
 
 
@@ -50,7 +51,7 @@ def findings() -> Iterator[Finding]:
     yield packages(_required(), _version)
     yield cores(usable_cores(), os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0)
     yield disk(shutil.disk_usage(LAB).free / 1e9)
-    yield memory_folder()
+    yield notes_folder()
     for port, what in PORTS.items():
         yield port_finding(port, what, is_free(port), _holder(port))
     yield engine(asyncio.run(_find_engine()))
@@ -108,17 +109,18 @@ def disk(free_gb: float) -> Finding:
     return Finding("disk", Health.GOOD, told)
 
 
-def memory_folder() -> Finding:
+def notes_folder() -> Finding:
     """Whether the lab can remember."""
     folder = state_folder(LAB)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         why = f"{folder} cannot be made: {error.strerror or error}"
-        return Finding("memory", Health.LIMITED, why, "without it, earlier exercises are graded anew in every run")
+        return Finding(NOTES, Health.LIMITED, why, "without it, earlier exercises are graded anew in every run")
     if not os.access(folder, os.W_OK):
-        return Finding("memory", Health.LIMITED, f"{folder} is read-only", "make it yours, or delete it")
-    return Finding("memory", Health.GOOD, str(folder.relative_to(LAB) if folder.is_relative_to(LAB) else folder))
+        return Finding(NOTES, Health.LIMITED, f"{folder} is read-only", "make it yours, or delete it")
+    shown = folder.relative_to(LAB) if folder.is_relative_to(LAB) else folder
+    return Finding(NOTES, Health.GOOD, f"{shown} can be written")
 
 
 def port_finding(port: int, what: str, free: bool, holder: str) -> Finding:

@@ -37,7 +37,7 @@ def show_progress(folder: Path | None) -> None:
         lines.append(Text("All of it passes on these files.", "bold green"))
     else:
         lines += [
-            Text.assemble(("Next: ", "bold"), f"read lessons/{current.lesson.name}, edit {', '.join(current.edits)}"),
+            Text.assemble(("Next: ", "bold"), f"read {current.reading}"),
             Text(f"  run  uv run pytest -k {current.id}"),
             Text("  or   uv run lab watch      grade at every save"),
             Text("       uv run lab hint       help with the next check"),

@@ -156,7 +156,7 @@ class Card:
             Text.assemble(
                 (f"{following.id.replace('exercise', 'Exercise ')} is open: ", "bold green"), following.title
             ),
-            Text(f"  read  lessons/{following.lesson.name}, edit {', '.join(following.edits)}"),
+            Text(f"  read  {following.reading}"),
             Text(f"  run   uv run pytest -k {following.id}   (first check: {first.id}: {first.title})"),
         ]
 
@@ -165,13 +165,14 @@ class Card:
         first = result.missing[0]
         hints = of.hints.get(first.check.id)
         lesson = f"lessons/{hints.lesson if hints else of.lesson.name}"
+        where = of.file_of(first.check.id)
         following = next((e for e in EXERCISES if e.number == of.number + 1), None)
         count = len(result.missing)
         opens = f"; {following.id} opens when none is" if following else ""
         return [
             *_welcome(result),
             Text(f"{count} {'check is' if count == 1 else 'checks are'} missing in {result.id}{opens}."),
-            Text.assemble(("Next: ", "bold"), f"{first.check.id} in {of.edits[0]}"),
+            Text.assemble(("Next: ", "bold"), f"{first.check.id} in {where}" if where else first.check.id),
             Text(f"  read  {lesson}"),
             Text(f"  stuck uv run lab hint {first.check.id}"),
             Text(f"  run   uv run pytest -k {result.id}   (or leave `uv run lab watch` open)"),

@@ -1,7 +1,7 @@
 """One socket between a child process and the lab: JSON lines, both ways.
 
 The child tells what happened inside it; the lab asks questions. What arrives here can come from the learner's own
-code, so it may explain a failure and never earns a pass.
+code, so it may explain a failure and never earns a pass (exact time aside: see docs/decisions.md).
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def limit_this_process(processes: int | None = None) -> None:
             kind = getattr(resource, f"RLIMIT_{name}")
             _, hard = resource.getrlimit(kind)
             most = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            # The hard limit of processor time is a second later: the first signal has a name that can be told.
+            # The hard limit of processor time is five seconds later: the first signal has a name that can be told.
             resource.setrlimit(kind, (most, most + 5 if name == "CPU" and hard == resource.RLIM_INFINITY else most))
 
 

@@ -27,7 +27,7 @@ def rehearse(environment: Any, every_s: float, watched_s: float, control: Contro
     """Call `tick()` at every so many seconds of run time; tells `rehearsed`.
 
     `changes` are [run time, users]; `end_s` is when `tick()` returned None, or `None` if it did not in `watched_s`;
-    `raised` describes what it raised, and `unusable` what it returned that Locust cannot use.
+    `raised` describes what it raised, or what it returned that Locust cannot use, and `at_s` says when.
     """
     shape = environment.shape_class
     name = type(shape).__name__ if shape is not None else None

@@ -43,7 +43,8 @@ def load_trouble(event: Event | None, where: dict[str, Any] | None, waited_s: fl
 def missing_file() -> Unmet:
     """There is no locustfile at all."""
     saw = "there is no file locustfile.py"
-    return Unmet(LOADED, saw, WANTED, "beside app/: `uv run lab reset` brings the skeleton back", cause="locustfile")
+    look_at = "beside app/: `uv run lab reset locustfile.py` brings the skeleton's back"
+    return Unmet(LOADED, saw, WANTED, look_at, cause="locustfile")
 
 
 def no_user_class(found: list[str]) -> Unmet:

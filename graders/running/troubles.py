@@ -53,7 +53,7 @@ def _stuck(event: Event) -> tuple[str, str]:
 def _import_failed(event: Event) -> tuple[str, str]:
     kind, message = event["kind"], event["message"]
     if event.get("has_main") is False:
-        return "there is no file app/main.py", "the folder app/: `uv run lab reset` brings the skeleton back"
+        return "there is no file app/main.py", "app/: `uv run lab reset app/main.py` brings the skeleton's back"
     if syntax := event.get("syntax"):
         line = syntax["line"]
         caret = " " * max(0, (syntax["column"] or 1) - 1 - _indent(syntax["code"])) + "^"

@@ -24,7 +24,7 @@ RUN_LIMIT_S = 60.0
 NOT_COPIED = shutil.ignore_patterns("selftests", "solutions", "skeleton", "__pycache__")
 
 COURSE = """EXERCISES = (
-    Exercise(0, "Nought", ("app/**",), ("app/main.py",)),
+    Exercise(0, "Nought", ("app/**",), ()),
     Exercise(1, "One", ("app/**",), ("app/main.py", "app/observations.py")),
     Exercise(2, "Two", ("app/**",), ("app/main.py",)),
     Exercise(10, "Ten", ("app/**", "locustfile.py"), ("locustfile.py",)),

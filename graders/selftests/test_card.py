@@ -206,6 +206,38 @@ def test_one_check_is_missing() -> None:
     assert "Welcome" not in text
 
 
+@pytest.mark.parametrize(
+    ("check_id", "file"),
+    [
+        ("app_imports", "app/main.py"),
+        ("observations", "app/observations.py"),
+        ("percentiles", "app/metrics.py"),
+        ("overlapping_requests", "app/timing.py"),
+        ("request_log", "app/logs.py"),
+        ("upstream_faults", "app/feature_store.py"),
+        ("dockerignore", ".dockerignore"),
+        ("compose", "docker-compose.yml"),
+    ],
+)
+def test_next_file(check_id: str, file: str) -> None:
+    """The card names the file in which the next check is met, and not the first one of its exercise."""
+    assert f"Next: {check_id} in {file}\n" in summary_without(check_id)
+
+
+def test_no_next_file() -> None:
+    """Where no file of the learner's decides a check, the card names the check alone."""
+    assert "Next: python_version\n  read  lessons/exercise0.md#" in summary_without("python_version")
+
+
+def summary_without(check_id: str) -> str:
+    """What the card says at the end where all of an exercise passes but one check."""
+    of = next(e for e in EXERCISES if check_id in {check.id for check in e.checks})
+    outcomes = [Outcome(State.FAILED if check.id == check_id else State.PASSED) for check in of.checks]
+    result = ExerciseResult(of.id, of.title, tuple(map(CheckResult, of.checks, outcomes)))
+    shown = Card()
+    return shown.text(shown.summary(ReportCard("alice", (result,)), [of.id]))
+
+
 def test_nothing_is_built_yet() -> None:
     """Where every check is red and the service starts, the card welcomes the learner and names the first step."""
     text = summary(result_of(*[State.FAILED] * len(ONE.checks)))

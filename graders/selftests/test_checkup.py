@@ -62,12 +62,19 @@ def test_an_engine_counts_only_if_it_runs_a_container() -> None:
 
 
 def test_a_full_disk_and_a_locked_folder_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Images need room, and the lab's memory a folder that it can write."""
+    """Images need room, and what the lab remembers needs a folder that it can write."""
     (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("LAB_STATE", str(tmp_path / "file" / "below"))
 
     assert checkup.disk(0.4).health is Health.LIMITED
-    assert checkup.memory_folder().health is Health.LIMITED
+    assert checkup.notes_folder().health is Health.LIMITED
+
+
+def test_the_folder_of_the_labs_notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named for what it holds, so that nobody takes it for the machine's memory."""
+    monkeypatch.setenv("LAB_STATE", str(tmp_path / "state"))
+
+    assert checkup.notes_folder() == Finding("lab's notes", Health.GOOD, f"{tmp_path / 'state'} can be written")
 
 
 def test_this_very_environment_has_what_it_requires() -> None:

@@ -16,6 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from graders.commands.reset import _shared
+from graders.curriculum import EXERCISES, exercise
 from graders.selftests.ahead import Ahead
 from graders.selftests.small_lab import SOLUTION, Ran, SmallLab
 
@@ -102,6 +104,15 @@ def twice(folder: Path) -> Story:
     return Story([first, lab.lab("reset", "--yes", folder=state)], lab.root)
 
 
+def sharing(folder: Path) -> Story:
+    """Resets of an exercise that edits nothing, and of two that edit the same file; nobody agrees."""
+    lab = SmallLab(folder)
+    state = lab.folder()
+    (lab.root / "app/main.py").write_text(MINE, encoding="utf-8")
+    asked = [["--exercise", "exercise0"], ["--exercise", "exercise2"], ["--exercise", "1"], ["app/main.py"]]
+    return Story([lab.lab("reset", *words, folder=state, typed="n\n") for words in asked], lab.root)
+
+
 def no_backup(folder: Path) -> Story:
     """A reset whose backup cannot be written."""
     lab = SmallLab(folder)
@@ -157,6 +168,7 @@ STORIES: Mapping[str, Tell] = {
     "solutions": solutions,
     "resets": resets,
     "twice": twice,
+    "sharing": sharing,
     "no_backup": no_backup,
     "plain": plain,
     "elsewhere": elsewhere,
@@ -183,9 +195,10 @@ def test_progress(stories: Ahead[Story]) -> None:
 
     assert "▶ exercise 0 Nought 1 checks, open" in flat(fresh.printed)
     assert "⊘ exercise 1 One locked" in flat(fresh.printed)
-    assert "Next: read lessons/exercise0.md, edit app/main.py" in fresh.printed
+    assert "Next: read lessons/exercise0.md\n" in fresh.printed
     assert "✓ exercise 1 One 2 of 2 checks pass" in flat(passed.printed)
     assert "▶ exercise 2 Two 2 checks, open" in flat(passed.printed)
+    assert "Next: read lessons/exercise2.md, edit app/main.py\n" in passed.printed
     assert "run uv run pytest -k exercise2" in flat(passed.printed)
     assert "▶ exercise 0 Nought 1 checks, open" in flat(changed.printed)
     assert {run.exit_code for run in stories["progress"].runs} == {0}
@@ -260,6 +273,14 @@ def test_reset_of_what_is_untouched(stories: Ahead[Story]) -> None:
     assert len(backups(stories["resets"])) == 1
 
 
+def test_reset_of_an_exercise_without_files(stories: Ahead[Story]) -> None:
+    """Nothing is edited in exercise 0, so nothing can be put back."""
+    run = stories["sharing"][0]
+
+    assert run.exit_code == 0
+    assert run.printed == "exercise0 has no files of yours; nothing to do.\n"
+
+
 @pytest.mark.parametrize(
     ("number", "words"),
     [
@@ -283,6 +304,29 @@ def test_reset_asks(stories: Ahead[Story]) -> None:
     assert "Nothing was changed." in declined.printed
     assert nobody.exit_code == 1
     assert "the skeleton again" not in declined.printed + nobody.printed
+
+
+def test_reset_tells_what_else_goes(stories: Ahead[Story]) -> None:
+    """Before a file goes back that other exercises edit too, the question names them."""
+    second, first, by_name = stories["sharing"].runs[1:]
+
+    assert second.printed.startswith("app/main.py also holds your work of exercise 1.\nPut app/main.py back to the")
+    assert first.printed.startswith("app/main.py also holds your work of exercise 2, if you have begun it.\nPut app/")
+    assert by_name.printed.startswith("app/main.py holds your work of exercises 1 and 2.\nPut app/main.py back to the")
+    assert all("Nothing was changed." in run.printed for run in (second, first, by_name))
+
+
+def test_reset_names_each_exercise_that_shares() -> None:
+    """Earlier and later exercises are told apart, because a later one may not have been begun."""
+    told = {of.id: _shared("app/main.py", of) for of in EXERCISES if "app/main.py" in of.edits}
+
+    assert told == {
+        "exercise1": "app/main.py also holds your work of exercises 2 and 4, if you have begun them.",
+        "exercise2": "app/main.py also holds your work of exercise 1, and of exercise 4, if you have begun it.",
+        "exercise4": "app/main.py also holds your work of exercises 1 and 2.",
+    }
+    assert _shared("app/main.py", None) == "app/main.py holds your work of exercises 1, 2 and 4."
+    assert _shared("locustfile.py", exercise("exercise3")) == _shared("locustfile.py", None) == ""
 
 
 def test_reset_keeps_a_backup(stories: Ahead[Story]) -> None:

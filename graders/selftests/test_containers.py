@@ -94,6 +94,14 @@ async def test_an_engine_that_cannot_run_is_none(programs: Path) -> None:
     assert "runc create failed" in found.reason
 
 
+async def test_a_long_complaint_of_an_engine_ends_between_words(programs: Path) -> None:
+    """What is cut off is a whole word, and a mark says that there was more."""
+    put(programs, "docker", "sys.exit('a-dozen-chars ' * 20) if args.startswith('run') else print('28.2.2')")
+
+    found = await find_engine([USUAL])
+    assert found.reason.endswith(": " + "a-dozen-chars " * 8 + "…")
+
+
 async def test_an_engine_without_limits_is_used_without(programs: Path) -> None:
     """Where memory cannot be limited (rootless, old control groups), containers run all the same."""
     put(programs, "docker", "sys.exit('no cgroups') if '--memory' in args else print(42)")

@@ -123,7 +123,7 @@ def test_no_circles() -> None:
 
 
 def test_pytest_stays_in_its_rooms() -> None:
-    """pytest is imported by the plugin, and by the command that runs it at every save."""
+    """pytest is imported by the plugin, by the command that runs it at every save, and where a class is graded."""
     assert {name for name, path in MODULES.items() if "pytest" in imports_of(path)} == RUNS_PYTEST
 
 

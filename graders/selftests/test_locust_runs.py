@@ -128,6 +128,7 @@ async def test_users_without_a_shape(launchers: tuple[Launcher, LocustLauncher],
     ("locustfile", "says"),
     [
         (None, "there is no file locustfile.py"),
+        (None, "`uv run lab reset locustfile.py` brings the skeleton's back"),
         ("def broken(:\n    pass\n", "locustfile.py, line 1: SyntaxError"),
         ("import sys\nsys.exit(3)\n", "SystemExit: 3"),
         ("import os\nos._exit(7)\n", "exit code 7"),

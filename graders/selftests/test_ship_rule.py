@@ -151,11 +151,27 @@ def test_hints(of: Exercise) -> None:
         assert anchor in anchors(LESSONS / page), f"{check_id}: {hints.lesson}"
 
 
+@by_exercise
+def test_file_of_a_check(of: Exercise) -> None:
+    """The file that the card names for a check is in the skeleton, and its lesson's step names it too."""
+    known = {relative for relative, _ in Submission.at(SKELETON).files(of.files)}
+    for check in of.checks:
+        file, steps = of.file_of(check.id), sections(of.lesson)
+        named = re.search(r"(?m)^Files?: .*$", steps[of.hints[check.id].lesson.partition("#")[2]])
+        assert file in known | ({""} if of.number == 0 else set()), check.id
+        assert named is None or f"`{file}`" in named[0], f"{check.id}: {file}; {named and named[0]}"
+
+
+def sections(page: Path) -> dict[str, str]:
+    """A page's text from each heading to the next, by the anchor that GitHub gives to the heading."""
+    text = re.sub(r"(?ms)^(```+).*?^\1\s*$", "", page.read_text(encoding="utf-8"))
+    found = re.findall(r"(?ms)^#{1,6} ([^\n]*)\n(.*?)(?=^#{1,6} |\Z)", text)
+    return {re.sub(r"[^\w\- ]", "", title.strip().lower()).replace(" ", "-"): body for title, body in found}
+
+
 def anchors(page: Path) -> set[str]:
-    """The anchors that GitHub gives to a page's headings."""
-    lines = re.sub(r"(?ms)^(```+).*?^\1\s*$", "", page.read_text(encoding="utf-8")).splitlines()
-    titles = [line.lstrip("#").strip().lower() for line in lines if re.match(r"#{1,6} ", line)]
-    return {re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in titles}
+    """The anchors of a page's headings."""
+    return set(sections(page))
 
 
 @by_exercise

@@ -175,8 +175,13 @@ async def _tried(engine: Engine, images: list[str]) -> Readiness:
         )
         if ran.is_ok and ran.out.strip() == "42":
             return Readiness(able)
-    why = ran.tail(1)[:120] or f"no word within {ran.seconds:.0f} s"
+    why = _cut(ran.tail(1)) or f"no word within {ran.seconds:.0f} s"
     return Readiness(None, f"{engine.name} is installed, but cannot run a container from {images[0]}: {why}")
+
+
+def _cut(complaint: str, most: int = 120) -> str:
+    """A complaint, ended between two words where it is long."""
+    return complaint if len(complaint) <= most else f"{complaint[:most].rsplit(maxsplit=1)[0]} …"
 
 
 async def call(

@@ -57,12 +57,6 @@ class Image:
         """What a stop sends."""
         return str((self.data.get("Config") or {}).get("StopSignal") or "SIGTERM")
 
-    @property
-    def exposed(self) -> list[int]:
-        """The ports that EXPOSE names."""
-        ports = (self.data.get("Config") or {}).get("ExposedPorts") or {}
-        return [int(port.split("/")[0]) for port in ports]
-
 
 async def build(
     engine: Engine,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from e2b_dockerfile_utils import ShellLex
 
-from graders.running.containers.commands import commands_of, installs
+from graders.running.containers.commands import commands_of
 from graders.running.containers.dockerfile import Dockerfile, Step
 from graders.running.containers.names import ImageName
 
@@ -104,11 +104,6 @@ def missing_program(health: Health, dockerfile: Dockerfile) -> str | None:
     brought = " ".join(s.text for s in dockerfile.steps if s.name in ("RUN", "COPY", "ADD"))
     brought += " ".join(script for s in dockerfile.steps for script in s.scripts)
     return next((p for p in health.programs if p in ("curl", "wget") and p not in brought), None)
-
-
-def installs_something(dockerfile: Dockerfile) -> bool:
-    """Whether any step of any needed stage installs Python packages."""
-    return any(installs(step) for stage in dockerfile.needed() for step in stage.steps)
 
 
 def _script(word: str, words: list[str], read_text: ReadText) -> str | None:

@@ -4,7 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from typing import Any
 
-# The latest latencies of each route, and of all: enough for a p99 that rests on 50 samples, and 40 KB at most.
+# The latest latencies of each route, and of all: enough for a p99 that rests on 50 samples, and 160 KB at most.
 WINDOW = 5_000
 PERCENTS = (50, 95, 99)
 
