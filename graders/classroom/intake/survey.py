@@ -82,7 +82,8 @@ def find_one(tree: Tree, student: Student, place: Parts = ()) -> Find:
         return Find(student, place, trouble=f"holds {len(archives)} archives: {_listed(archives)}; which one counts?")
     if foreign := tree.foreign(place):
         return Find(student, place, trouble=f"{foreign[0][-1]} is of a kind that the lab cannot unpack; use zip or tar")
-    return Find(student, place, trouble="holds no app/ folder: nothing to grade. A submission is the folder that holds app/")
+    why = "holds no app/ folder: nothing to grade. A submission is the folder that holds app/"
+    return Find(student, place, trouble=why)
 
 
 def find_many(tree: Tree, label: str, is_alone: bool, is_file: bool) -> list[Find]:
