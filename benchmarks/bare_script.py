@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -17,7 +18,7 @@ PAYLOAD = {"feature_1": 1.0, "feature_2": 2.0}
 
 
 @pytest.fixture(scope="module")
-def url():
+def url() -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -35,15 +36,15 @@ def url():
     service.wait()
 
 
-def test_health(url):
+def test_health(url: str) -> None:
     assert httpx.get(url + "/health").json()["status"] == "healthy"
 
 
-def test_predict(url):
+def test_predict(url: str) -> None:
     assert set(httpx.post(url + "/predict", json=PAYLOAD).json()) == {"prediction", "model_version"}
 
 
-async def test_five(url):
+async def test_five(url: str) -> None:
     best = float("inf")
     for _ in range(3):
         async with httpx.AsyncClient(base_url=url) as client:

@@ -24,7 +24,7 @@ from pathlib import Path
 LAB = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(LAB))
 
-from graders.exact.instant import instant_verdicts  # noqa: E402
+from graders.exact.instant import INSTANT  # noqa: E402
 from graders.exact.launched import burst  # noqa: E402
 from graders.exact.run import run_exact  # noqa: E402
 from graders.measuring.challenges import IN_EXACT_TIME  # noqa: E402
@@ -87,7 +87,7 @@ async def instant_times(submission: Submission, runs: int) -> list[float]:
     with Launcher() as warm:
         for _ in range(runs + 1):
             began = time.perf_counter()
-            await instant_verdicts(warm, submission, "exercise1")
+            await INSTANT["exercise1"](warm, submission)
             times.append(time.perf_counter() - began)
     return times[1:]  # the first also waits for the warm process itself
 

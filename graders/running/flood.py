@@ -107,11 +107,7 @@ async def _flood(call: Call) -> dict[str, Any]:
     requests, (most_s, _) = FIRST + TRIAL, await _longest(call, TRIAL)
     for attempt in range(ATTEMPTS):
         slow_s = max(SLOW_S, SLOWER * most_s)
-        slow = asyncio.gather(*(call(slow_s) for _ in range(SLOW)))
-        for _ in range(0, 0 if attempt else BESIDE, YIELD_EVERY):  # the last quick ones, while the slow ones wait
-            await _each_s(call)
-            await asyncio.sleep(0)
-        await slow
+        await _slow(call, slow_s, 0 if attempt else BESIDE)
         most_s, surely_above_s = await _longest(call, LATEST)
         requests += SLOW + LATEST
         if surely_above_s < slow_s:
@@ -127,6 +123,15 @@ async def _flood(call: Call) -> dict[str, Any]:
         "weights": scales.weights,
         "largest": scales.largest() if grows else "",
     }
+
+
+async def _slow(call: Call, slow_s: float, beside: int) -> None:
+    """So many seconds each for the slow requests, all at once; and so many quick ones while they wait."""
+    slow = asyncio.gather(*(call(slow_s) for _ in range(SLOW)))
+    for _ in range(0, beside, YIELD_EVERY):
+        await _each_s(call)
+        await asyncio.sleep(0)
+    await slow
 
 
 async def _grows(scales: Scales, requests: int) -> bool:
