@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from graders.curriculum import EXERCISES, LAB, exercise
 from graders.expect import Picture
 from graders.grading import Grading, state_folder
-from graders.reporting.pictures import picture_from
 from graders.running.aside import aside
 from graders.running.confine import Confinement
 from graders.running.launcher import Launcher
@@ -175,4 +174,8 @@ class Session:
 def picture_in(outcome: Outcome) -> Picture | None:
     """The picture that an outcome carries."""
     data = outcome.evidence.get("timeline")
-    return picture_from(data) if data else None
+    if not data:
+        return None
+    from graders.reporting.pictures import picture_from  # all kinds of pictures: what failed may wait for them
+
+    return picture_from(data)
