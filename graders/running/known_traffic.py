@@ -92,7 +92,7 @@ def _spread_delays(stretch: int) -> list[int]:
     The tail comes early, so that a window that is too short has lost it.
     """
     tail = [ms * stretch for ms in (23, 31, 39, 47, 47, 47, 48, 48, 48, 57, 66, 85)]
-    middle = [15 * stretch] * 27
+    middle = [10 * stretch] * 27
     early, late = [*tail, *middle[:13], *[0] * 70], [*middle[13:], *[0] * 75]
     dice = random.Random(SEED)
     dice.shuffle(early)

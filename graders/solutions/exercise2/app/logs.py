@@ -1,5 +1,6 @@
 """One line of JSON for each request, and an id that ties a request to everything that is said about it."""
 
+import json
 from time import perf_counter
 from uuid import uuid4
 
@@ -7,11 +8,13 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+_encode = json.JSONEncoder(default=repr).encode  # made once: json.dumps with options makes one for each line
+
 structlog.configure(
     processors=[
         structlog.contextvars.merge_contextvars,  # whatever is logged while a request runs carries its id
         structlog.processors.TimeStamper(fmt="iso"),
-        structlog.processors.JSONRenderer(),
+        structlog.processors.JSONRenderer(lambda event, **_: _encode(event)),
     ],
     logger_factory=structlog.WriteLoggerFactory(),  # to standard output, and flushed after each line
 )
