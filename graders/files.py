@@ -40,12 +40,17 @@ def open_regular(path: Path) -> BinaryIO:
         raise
 
 
-def read_regular(path: Path, most_bytes: int, since: int = 0) -> bytes:
-    """The end of what a file holds, at most so many bytes, from a place on; nothing where it is no regular file."""
+def read_regular(path: Path, most_bytes: int, since: int = 0, until: int | None = None) -> bytes:
+    """The end of what a file holds, at most so many bytes, from a place on; nothing where it is no regular file.
+
+    With `until`, the end of what stands before that place.
+    """
     try:
         with open_regular(path) as file:
             size = file.seek(0, io.SEEK_END)
-            file.seek(max(since, size - most_bytes))
-            return file.read(most_bytes)
+            end = size if until is None else min(size, until)
+            start = max(since, end - most_bytes)
+            file.seek(start)
+            return file.read(max(0, end - start) if until is not None else most_bytes)
     except OSError:
         return b""

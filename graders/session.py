@@ -162,8 +162,12 @@ class Session:
 
     @property
     def succeeded(self) -> bool:
-        """Whether something was graded and all of it that could be judged here passed."""
-        states = {outcome.state for check, outcome in self.grading.outcomes.items() if not check.bonus}
+        """Whether something was graded and all of it that could be judged here passed.
+
+        A bonus check counts only where nothing else was asked for.
+        """
+        outcomes = self.grading.outcomes
+        states = {o.state for check, o in outcomes.items() if not check.bonus} or {o.state for o in outcomes.values()}
         return State.PASSED in states and states <= {State.PASSED, State.NOT_RUN}
 
     def close(self) -> None:

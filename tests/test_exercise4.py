@@ -363,7 +363,8 @@ async def test_upstream_faults(programs, payloads, tuning, exact, expect):
         settings = f" with {each.settings}" if each.settings else ""
         did = f"sent POST /predict/entity{settings}, while the feature store {each.fault.words}"
         if each.answer.status == 500:
-            raise each.program.wrong(each.answer, wanted=str(each.fault.status), did=did)
+            since, until = each.printed
+            raise each.program.wrong(each.answer, str(each.fault.status), since, did, until)
         expect(
             each.is_right,
             did=did,
@@ -513,7 +514,7 @@ async def test_metrics_across_workers(programs, payloads, tuning, expect):
     expect(
         set(said) == {before + served},
         did=f"{two.did}, sent {served} GET /health, some to each worker, then asked GET /metrics {len(said)} times",
-        saw=f"count grew by {' and by '.join(str(count - before) for count in sorted(set(said)))}",
-        wanted=f"by {served} every time, a second later at the latest",
+        saw=f"count was {before}, then {' and '.join(map(str, sorted(set(said))))}",
+        wanted=f"{before + served} every time, a second later at the latest",
         look_at="which process keeps the numbers, and how do the others get to know them?",
     )

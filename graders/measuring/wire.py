@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+CLOSED = "the connection was closed without a whole answer"
 MAX_ANSWER_BYTES = 4 * 2**20
 USER_AGENT = "Mozilla/5.0"
 """What half of all programs call themselves: a service has no reason to treat it differently."""
@@ -103,7 +104,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         if self.done is None:
-            self._finish("the connection was closed without a whole answer")
+            self._finish(CLOSED)
 
     def close(self) -> None:
         """Hang up."""

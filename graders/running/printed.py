@@ -12,9 +12,9 @@ FRAME = re.compile(r'^[\s|]*File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?
 TAIL_BYTES = 64 * 2**10
 
 
-def tail(output: Path, since: int = 0) -> str:
-    """The end of what was printed to a file, at most 64 KiB, from a place on."""
-    return read_regular(output, TAIL_BYTES, since).decode(errors="replace")
+def tail(output: Path, since: int = 0, until: int | None = None) -> str:
+    """The end of what was printed to a file, at most 64 KiB, from a place on and up to another one."""
+    return read_regular(output, TAIL_BYTES, since, until).decode(errors="replace")
 
 
 def traceback_in(text: str, root: Path) -> tuple[str, str | None] | None:

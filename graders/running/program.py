@@ -15,7 +15,7 @@ from typing import Any
 from graders.expect import Unmet
 from graders.measuring.crowd import WireCrowd
 from graders.measuring.timeline import Answer, Timeline
-from graders.measuring.wire import Connection, Request
+from graders.measuring.wire import CLOSED, Connection, Request
 from graders.running import processes
 from graders.running.feature_store import FeatureStore
 from graders.running.launcher import Child, Launcher
@@ -201,12 +201,12 @@ class Program:
         mark = self.printed_so_far()
         answer = await self.ask(method, path, json)
         if answer.status == 500:
-            await self._traceback(mark)
+            await self.traceback_printed(mark)
         if answer.status != 200:
             raise self.wrong(answer, since=mark)
         return answer
 
-    async def _traceback(self, since: int) -> None:
+    async def traceback_printed(self, since: int) -> None:
         """Wait until the traceback behind a 500 is printed, if there is one: it comes after the answer."""
         until = time.monotonic() + TRACEBACK_LIMIT_S
         while True:
@@ -236,9 +236,11 @@ class Program:
             return self.output.stat().st_size
         return 0
 
-    def wrong(self, answer: Answer, wanted: str = "200", since: int = 0, did: str = "") -> Unmet:
-        """An answer of another status than wanted."""
-        return wrong_status(did, answer.label, answer.status, wanted, tail(self.output, since), self.root)
+    def wrong(
+        self, answer: Answer, wanted: str = "200", since: int = 0, did: str = "", until: int | None = None
+    ) -> Unmet:
+        """An answer of another status than wanted, with what was printed between two places."""
+        return wrong_status(did, answer.label, answer.status, wanted, tail(self.output, since, until), self.root)
 
     async def broken(self, did: str, saw: str) -> Unmet:
         """A request without a whole answer: the program died, or the line broke or stays silent."""
@@ -247,6 +249,9 @@ class Program:
         if exited := self._child.last("exited"):
             saw = f"the program ended while it was asked ({ending(exited)}){last_lines(tail(self.output))}"
             return Unmet(did, saw, "an answer, and a service that lives on", "what ends the process?", f"died: {did}")
+        if saw == CLOSED:
+            saw += last_lines(tail(self.output))
+            return Unmet(did, saw, "an answer", "what ended the process that took the connection?", f"closed: {did}")
         return Unmet(did, saw, "an answer", "what does the handler wait for?", f"silent: {did}")
 
     async def _end_processes(self) -> None:

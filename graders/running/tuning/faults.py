@@ -37,6 +37,8 @@ class Told:
     fault: Fault
     answer: Answer
     program: Program
+    printed: tuple[int, int] = (0, 0)
+    """From where to where the program printed meanwhile."""
 
     @property
     def settings(self) -> str:
@@ -138,5 +140,8 @@ async def _one(program: Program, payloads: Payloads, fault: Fault) -> Told:
 async def _once(program: Program, payloads: Payloads, fault: Fault) -> Told:
     body = payloads.entity("fault")
     program.store.replies[body["entity_id"]] = fault.reply
+    mark = program.printed_so_far()
     answer = await program.ask("POST", "/predict/entity", body, limit_s=ANSWER_LIMIT_S)
-    return Told(fault, answer, program)
+    if answer.status == 500:
+        await program.traceback_printed(mark)  # before the next fault leaves one of its own
+    return Told(fault, answer, program, (mark, program.printed_so_far()))

@@ -93,11 +93,15 @@ def limit(expect: Expect, program: Program, decided: Decided[Shed], did: str) ->
     expect(
         decided.is_shown,
         did=did,
-        saw=f"{len(shed.accepted)} were accepted; the last 503 came after {seconds(shed.last_shed_s)}, "
+        saw=f"{len(shed.accepted)} were accepted; {_turned_away(shed)}, "
         f"the first accepted one was done after {seconds(shed.first_accepted_s)}",
         wanted=f"{LIMIT} accepted, and everybody else told 503 before the first of those is done",
         look_at="does a prediction that finds no place wait for one, instead of being turned away?",
     )
+
+
+def _turned_away(shed: Shed) -> str:
+    return f"the last 503 came after {seconds(shed.last_shed_s)}" if shed.shed else "nobody was turned away"
 
 
 def _at_most(expect: Expect, shed: Shed, did: str) -> None:
