@@ -51,6 +51,7 @@ class Session:
         self._card: Card | None = None
         self._entered: set[str] = set()
         self._told: set[str] = set()
+        self._is_for_bonus = False
 
     @property
     def card(self) -> Card:
@@ -75,7 +76,9 @@ class Session:
 
     def begin(self, selected: Iterable[Check]) -> list[Check]:
         """Plan the run, print its head, write reports in which nothing is graded yet."""
-        plan = self.grading.plan(selected)
+        asked = list(selected)
+        self._is_for_bonus = all(check.bonus for check in asked)
+        plan = self.grading.plan(asked)
         self.write_reports()
         if plan:
             submission = self.grading.submission
@@ -167,7 +170,7 @@ class Session:
         A bonus check counts only where nothing else was asked for.
         """
         outcomes = self.grading.outcomes
-        states = {o.state for check, o in outcomes.items() if not check.bonus} or {o.state for o in outcomes.values()}
+        states = {outcome.state for check, outcome in outcomes.items() if not check.bonus or self._is_for_bonus}
         return State.PASSED in states and states <= {State.PASSED, State.NOT_RUN}
 
     def close(self) -> None:

@@ -81,6 +81,8 @@ RUNS: Mapping[str, Run] = {
     "unknown report": lambda lab: lab.pytest("--lab-report", "pdf=report.pdf"),
     "locked": lambda lab: lab.pytest("-k", "exercise2", submission=lab.submission({"exercise1.health": "failed"})),
     "bonus failed": lambda lab: lab.pytest("-k", "exercise1", submission=lab.submission({ONE[2]: "failed"})),
+    "only a bonus": lambda lab: lab.pytest("-k", "extra", submission=lab.submission()),
+    "only a bonus failed": lambda lab: lab.pytest("-k", "extra", submission=lab.submission({ONE[2]: "failed"})),
     "inconclusive": lambda lab: lab.pytest("-k", "exercise1", submission=lab.submission({ONE[0]: "inconclusive"})),
     "grader fault": lambda lab: lab.pytest("-k", "exercise1", submission=lab.submission({ONE[0]: "broken"})),
     "one not run": lambda lab: lab.pytest("-k", "exercise1", submission=lab.submission({ONE[0]: "not_run"})),
@@ -241,6 +243,8 @@ EXIT_CODES = {
     "grader fault": 1,
     "none run": 1,
     "bonus failed": 0,
+    "only a bonus": 0,
+    "only a bonus failed": 1,
     "one not run": 0,
 }
 
