@@ -176,6 +176,7 @@ def test_other_commands_install_nothing(line: str) -> None:
         "ENV UV_NO_CACHE=1\nRUN uv sync",
         "RUN --mount=type=cache,target=/root/.cache/uv uv sync",
         "RUN uv sync && uv cache clean",
+        'RUN poetry install --no-root && rm -rf "$POETRY_CACHE_DIR"',
     ],
 )
 def test_a_cache_can_be_kept_out(step: str) -> None:

@@ -181,7 +181,7 @@ def leaves_cache(install: Install) -> bool:
         return False
     for command in commands_of(install.step):
         words = " ".join(command.words)
-        if (command.program == "rm" and "cache" in words) or words.startswith(("cache purge", "cache clean")):
+        if (command.program == "rm" and "cache" in words.lower()) or words.startswith(("cache purge", "cache clean")):
             return False
         if command.program == "export" and f"{off}=" in words:
             return False
