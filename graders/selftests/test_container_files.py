@@ -211,6 +211,64 @@ def test_compose_spells_a_file_out(folder: Folder) -> None:
     assert [load.calls(service) for load in files.compose.load] == [True]
 
 
+@pytest.mark.parametrize("file", ["Dockerfile", "./Dockerfile", "app/../Dockerfile"])
+def test_the_dockerfile_is_known_by_any_spelling(folder: Folder, file: str) -> None:
+    """Compose hands the path on as it was written."""
+    text = COMPOSE.replace("build: .", f"build: {{context: ., dockerfile: {file}}}")
+    service = folder(Dockerfile="FROM python:3.12\n", compose=text).service
+
+    assert service is not None
+    assert service.name == "api"
+
+
+@pytest.mark.parametrize(
+    "build", ["{context: ., dockerfile: Other}", "{context: ./app}", "{dockerfile_inline: FROM x}"]
+)
+def test_another_dockerfile_is_not_this_one(folder: Folder, build: str) -> None:
+    """Neither another file, nor another folder, nor a text in the compose file is the submission's Dockerfile."""
+    text = COMPOSE.replace("build: .", f"build: {build}")
+
+    assert folder(Dockerfile="FROM python:3.12\n", compose=text).service is None
+
+
+@pytest.mark.parametrize("host", ["'http://api:8000'", "'http://api:8000/' --headless", "http://api:8000; echo over"])
+def test_the_quotes_of_a_shell_do_not_hide_the_load(folder: Folder, host: str) -> None:
+    """The script of a shell is one argument, and its quotes are still in it."""
+    started = f'entrypoint: sh\n    command: -c "locust -f /f.py --host {host}"'
+    text = COMPOSE.replace("command: -f /f.py --host=http://api:8000", started)
+    files = folder(Dockerfile="FROM python:3.12\n", compose=text)
+
+    assert files.service is not None
+    assert [load.calls(files.service) for load in files.compose.load] == [True]
+
+
+@pytest.mark.parametrize(
+    ("host", "reaches"),
+    [
+        ("http://localhost:8000", True),
+        ("http://127.0.0.1:8000", True),
+        ("http://localhost:9000", False),
+        ("http://localhost", False),
+    ],
+)
+def test_load_in_the_network_of_the_service(folder: Folder, host: str, reaches: bool) -> None:
+    """Who shares the service's network finds it on localhost, at the inner port."""
+    text = COMPOSE.replace("    profiles: [load]\n", "    profiles: [load]\n    network_mode: service:api\n")
+    files = folder(Dockerfile="FROM python:3.12\n", compose=text.replace("http://api:8000", host))
+
+    assert files.service is not None
+    assert [load.calls(files.service) for load in files.compose.load] == [reaches]
+
+
+def test_load_in_the_network_of_another(folder: Folder) -> None:
+    """In the network of another service, localhost is that one."""
+    text = COMPOSE.replace("    profiles: [load]\n", "    profiles: [load]\n    network_mode: service:other\n")
+    files = folder(Dockerfile="FROM python:3.12\n", compose=text.replace("http://api:8000", "http://localhost:8000"))
+
+    assert files.service is not None
+    assert [load.calls(files.service) for load in files.compose.load] == [False]
+
+
 @pytest.mark.parametrize("host", ["http://localhost:8000", "http://api:9000", "http://other:8000", "http://api"])
 def test_load_that_goes_elsewhere_is_seen(folder: Folder, host: str) -> None:
     """One container finds another by its name and its inner port, and by nothing else."""
