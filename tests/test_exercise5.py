@@ -258,9 +258,13 @@ def test_compose(files, expect):
             holds, did=f"let Compose spell out {name}: docker-compose config", saw=saw, wanted=wanted, look_at=look_at
         )
 
+    beside = compose.in_a_profile(files.root)
+    none = "none of them builds this Dockerfile"
+    if beside is not None:
+        none = f"{beside.name} builds it, but starts only under the profile {' or '.join(beside.profiles)}"
     require(
         app is not None,
-        saw=f"services: {', '.join(s.name for s in compose.services) or 'none'}; none of them builds this Dockerfile",
+        saw=f"services: {', '.join(s.name for s in compose.services) or 'none'}; {none}",
         wanted="one service, without a profile, with `build: .`",
         look_at=f"{name}: which service is yours, and where does its image come from?",
     )
