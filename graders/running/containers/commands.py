@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -133,13 +133,18 @@ def commands(text: str) -> list[Command]:
     return found
 
 
+def commands_in(words: Sequence[str]) -> list[Command]:
+    """The command that a list of words is, as an exec form has it; a shell's -c is looked into."""
+    return list(_command(list(words)))
+
+
 def commands_of(step: Step) -> list[Command]:
     """The commands that a RUN, CMD, ENTRYPOINT or HEALTHCHECK runs, those of its heredocs included."""
     args = step.args
     if step.name == "HEALTHCHECK":
         args = args[1:]
     if step.is_exec:
-        return list(_command(list(args)))
+        return commands_in(args)
     return [c for text in (*args, *step.scripts) for c in commands(text)]
 
 
