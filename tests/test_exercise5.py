@@ -258,9 +258,13 @@ def test_compose(files, expect):
             holds, did=f"let Compose spell out {name}: docker-compose config", saw=saw, wanted=wanted, look_at=look_at
         )
 
+    beside = compose.in_a_profile(files.root)
+    none = "none of them builds this Dockerfile"
+    if beside is not None:
+        none = f"{beside.name} builds it, but starts only under the profile {' or '.join(beside.profiles)}"
     require(
         app is not None,
-        saw=f"services: {', '.join(s.name for s in compose.services) or 'none'}; none of them builds this Dockerfile",
+        saw=f"services: {', '.join(s.name for s in compose.services) or 'none'}; {none}",
         wanted="one service, without a profile, with `build: .`",
         look_at=f"{name}: which service is yours, and where does its image come from?",
     )
@@ -269,6 +273,14 @@ def test_compose(files, expect):
         saw=f"{app.name} publishes no port",
         wanted=f"{app.name} publishes the port of the service",
         look_at=f"{name}, {app.name}: how does a browser on your machine reach it?",
+    )
+    inner = list(dict.fromkeys(inside for _, inside in app.ports))
+    port = files.listens_on
+    require(
+        port is None or port in inner,
+        saw=f"{app.name} publishes the inner port {' and '.join(map(str, inner))}; the service listens on {port}",
+        wanted=f"the port that the service listens on, {port}, behind the colon of ports",
+        look_at=f"{name}, {app.name}: which side of the colon is the container's, and who listens there?",
     )
     require(
         "WEB_CONCURRENCY" in app.env,
@@ -298,7 +310,7 @@ def test_compose(files, expect):
         any(load.calls(app) for load in compose.load),
         saw=f"{', '.join(load.name for load in compose.load)}: neither a command nor LOCUST_HOST names {app.name} "
         "and its port",
-        wanted=f"Locust runs against http://{app.name}:{app.ports[0][1]}",
+        wanted=f"Locust runs against http://{app.name}:{port or inner[0]}",
         look_at="by which name does one container find another, and on which port: the inner or the published one?",
     )
     expect.show(f"{app.memory_bytes // MIB} MiB")

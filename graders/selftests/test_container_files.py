@@ -211,6 +211,166 @@ def test_compose_spells_a_file_out(folder: Folder) -> None:
     assert [load.calls(service) for load in files.compose.load] == [True]
 
 
+UVICORN = 'CMD ["uvicorn", "app.main:app"]'
+
+
+@pytest.mark.parametrize(
+    ("end", "port"),
+    [
+        (UVICORN, 8000),
+        ('CMD ["uvicorn", "app.main:app", "--host", "0.0.0.0", "--port", "8080"]', 8080),
+        ('CMD ["/venv/bin/uvicorn", "app.main:app", "--port=8080", "--port=8081"]', 8081),
+        ('CMD ["python3.12", "-u", "-m", "uvicorn", "app.main:app", "--port", "8080"]', 8080),
+        ('ENTRYPOINT ["tini", "--", "uvicorn", "app.main:app"]\nCMD ["--port", "8080"]', 8080),
+        ('CMD ["sh", "-c", "cd /srv && exec uvicorn app.main:app --host $HOST --port 8080"]', 8080),
+        ('CMD ["uv", "run", "--no-sync", "uvicorn", "app.main:app", "--port", "8080"]', 8080),
+        ("CMD uvicorn app.main:app --port 8080", 8080),
+        (f"ENV UVICORN_PORT=8080\n{UVICORN}", 8080),
+        (f"ENV PORT=8080\nEXPOSE 8080\n{UVICORN}", 8000),
+        ('CMD ["fastapi", "run", "app/main.py", "--port", "8080"]', 8080),
+        ('CMD ["fastapi", "run", "app/main.py"]', 8000),
+        ('CMD ["python", "-m", "app"]', 8000),
+        ('EXPOSE 80\nCMD ["python", "-m", "app"]', 8000),
+        ('ARG P=8080\nENV PORT=$P\nCMD ["python", "-m", "app"]', 8080),
+        ('ENV PORT=80\nCMD ["env", "PORT=8080", "python", "-m", "app"]', 8080),
+        ('ENV PORT=80\nCMD ["sh", "-c", "PORT=8080 exec python -m app"]', 8080),
+    ],
+)
+def test_the_port_inside_is_read(folder: Folder, end: str, port: int) -> None:
+    """The start command says it, or the variable that its program reads; EXPOSE opens nothing."""
+    assert folder(Dockerfile=f"FROM python:3.12\n{end}", compose=COMPOSE).listens_on == port
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "",
+        'ENTRYPOINT ["start.sh"]\nCMD ["python", "-m", "app"]',
+        'CMD ["sh", "-c", "exec uvicorn app.main:app --port ${PORT:-8000}"]',
+        'CMD ["sh", "-c", "exec uvicorn app.main:app $OPTIONS"]',
+        'CMD ["sh", "-c", "exec uvicorn app.main:app --port 8080 $OPTIONS"]',
+        'CMD ["sh", "-c", "exec uvicorn app.main:app $(cat options)"]',
+        'CMD ["sh", "-c", "nginx & exec uvicorn app.main:app --port 8080"]',
+        'CMD ["sh", "-c", ". ./settings && exec python -m app"]',
+        'CMD ["sh", "-c", "export PORT=8080; exec python -m app"]',
+        'CMD ["sh", "-c", "PORT=8080; exec python -m app"]',
+        'CMD ["uvicorn", "app.main:app", "--uds", "/run/socket"]',
+        'CMD ["python", "-m", "app.serve"]',
+        'CMD ["python", "-m", "app", "8080"]',
+        'CMD ["gunicorn", "app.main:app"]',
+        'ENV PORT=8080\nCMD ["fastapi", "run", "app/main.py"]',
+        'ENV PORT=\nCMD ["python", "-m", "app"]',
+    ],
+)
+def test_a_port_that_is_left_open(folder: Folder, end: str) -> None:
+    """Where a script, a variable or a program of the learner's own decides, nothing is claimed."""
+    assert folder(Dockerfile=f"FROM python:3.12\n{end}", compose=COMPOSE).listens_on is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "end", "port"),
+    [
+        ("command: uvicorn app.main:app --port 8080", UVICORN, 8080),
+        ("command: --port 8080", 'ENTRYPOINT ["uvicorn", "app.main:app"]\nCMD ["--port", "80"]', 8080),
+        ("entrypoint: [uvicorn, 'app.main:app']", 'ENTRYPOINT ["python", "-m"]\nCMD ["app"]', 8000),
+        ('command: sh -c "exec uvicorn app.main:app --port $$INNER"', UVICORN, None),
+        ("env_file: .env", UVICORN, None),
+        ("env_file: .env", 'CMD ["uvicorn", "app.main:app", "--port", "8080"]', 8080),
+        ("working_dir: /srv", 'ENV PORT=80\nCMD ["python", "-m", "app"]', 80),
+    ],
+)
+def test_the_compose_file_has_the_last_word_on_the_port(folder: Folder, lines: str, end: str, port: int | None) -> None:
+    """A command, an entrypoint or variables of the compose file take the place of the image's."""
+    text = COMPOSE.replace("    build: .\n", f"    build: .\n    {lines}\n", 1)
+
+    assert port == folder(Dockerfile=f"FROM python:3.12\n{end}", compose=text).listens_on
+
+
+@pytest.mark.parametrize(("value", "port"), [("8080", 8080), ("'${PORT:-8080}'", 8080), ("", None), ("'${P}'", None)])
+def test_a_variable_of_the_compose_file_is_the_port(folder: Folder, value: str, port: int | None) -> None:
+    """`python -m app` reads PORT; one that the shell of whoever starts it fills in says nothing."""
+    text = COMPOSE.replace("WEB_CONCURRENCY: 2", f"WEB_CONCURRENCY: 2, PORT: {value}")
+    files = folder(Dockerfile='FROM python:3.12\nENV PORT=80\nCMD ["python", "-m", "app"]', compose=text)
+
+    assert port == files.listens_on
+
+
+@pytest.mark.parametrize(
+    ("build", "port"),
+    [
+        ("{context: .}", 80),
+        ("{context: ., target: old}", None),
+        ("{context: ., target: new}", 80),
+        ("{context: ., args: {P: 81}}", None),
+    ],
+)
+def test_another_build_has_another_port(folder: Folder, build: str, port: int | None) -> None:
+    """A target is another image, and an argument of the build may become the variable."""
+    end = 'ARG P=80\nENV PORT=$P\nCMD ["python", "-m", "app"]'
+    text = COMPOSE.replace("build: .", f"build: {build}")
+    files = folder(Dockerfile=f"FROM python:3.12 AS old\nFROM python:3.12 AS new\n{end}", compose=text)
+
+    assert port == files.listens_on
+
+
+@pytest.mark.parametrize("file", ["Dockerfile", "./Dockerfile", "app/../Dockerfile"])
+def test_the_dockerfile_is_known_by_any_spelling(folder: Folder, file: str) -> None:
+    """Compose hands the path on as it was written."""
+    text = COMPOSE.replace("build: .", f"build: {{context: ., dockerfile: {file}}}")
+    service = folder(Dockerfile="FROM python:3.12\n", compose=text).service
+
+    assert service is not None
+    assert service.name == "api"
+
+
+@pytest.mark.parametrize(
+    "build", ["{context: ., dockerfile: Other}", "{context: ./app}", "{dockerfile_inline: FROM x}"]
+)
+def test_another_dockerfile_is_not_this_one(folder: Folder, build: str) -> None:
+    """Neither another file, nor another folder, nor a text in the compose file is the submission's Dockerfile."""
+    text = COMPOSE.replace("build: .", f"build: {build}")
+
+    assert folder(Dockerfile="FROM python:3.12\n", compose=text).service is None
+
+
+@pytest.mark.parametrize("host", ["'http://api:8000'", "'http://api:8000/' --headless", "http://api:8000; echo over"])
+def test_the_quotes_of_a_shell_do_not_hide_the_load(folder: Folder, host: str) -> None:
+    """The script of a shell is one argument, and its quotes are still in it."""
+    started = f'entrypoint: sh\n    command: -c "locust -f /f.py --host {host}"'
+    text = COMPOSE.replace("command: -f /f.py --host=http://api:8000", started)
+    files = folder(Dockerfile="FROM python:3.12\n", compose=text)
+
+    assert files.service is not None
+    assert [load.calls(files.service) for load in files.compose.load] == [True]
+
+
+@pytest.mark.parametrize(
+    ("host", "reaches"),
+    [
+        ("http://localhost:8000", True),
+        ("http://127.0.0.1:8000", True),
+        ("http://localhost:9000", False),
+        ("http://localhost", False),
+    ],
+)
+def test_load_in_the_network_of_the_service(folder: Folder, host: str, reaches: bool) -> None:
+    """Who shares the service's network finds it on localhost, at the inner port."""
+    text = COMPOSE.replace("    profiles: [load]\n", "    profiles: [load]\n    network_mode: service:api\n")
+    files = folder(Dockerfile="FROM python:3.12\n", compose=text.replace("http://api:8000", host))
+
+    assert files.service is not None
+    assert [load.calls(files.service) for load in files.compose.load] == [reaches]
+
+
+def test_load_in_the_network_of_another(folder: Folder) -> None:
+    """In the network of another service, localhost is that one."""
+    text = COMPOSE.replace("    profiles: [load]\n", "    profiles: [load]\n    network_mode: service:other\n")
+    files = folder(Dockerfile="FROM python:3.12\n", compose=text.replace("http://api:8000", "http://localhost:8000"))
+
+    assert files.service is not None
+    assert [load.calls(files.service) for load in files.compose.load] == [False]
+
+
 @pytest.mark.parametrize("host", ["http://localhost:8000", "http://api:9000", "http://other:8000", "http://api"])
 def test_load_that_goes_elsewhere_is_seen(folder: Folder, host: str) -> None:
     """One container finds another by its name and its inner port, and by nothing else."""

@@ -129,6 +129,11 @@ def test_a_registry_with_a_port_is_no_tag() -> None:
         "RUN uv pip install --system -r requirements.txt",
         "RUN uv export | uv pip install -r -",
         "RUN poetry install --no-root",
+        "RUN pip install --no-deps -r requirements.txt",
+        "RUN pip install --no-deps --requirement=requirements.txt",
+        "RUN pip install --no-deps fastapi==0.136 uvicorn==0.44",
+        "RUN pip install --no-index --no-deps /wheels/*.whl",
+        "RUN pip install ./wheelhouse/*.whl",
     ],
 )
 def test_an_installation_is_seen(line: str) -> None:
@@ -137,6 +142,16 @@ def test_an_installation_is_seen(line: str) -> None:
 
     assert found.brings_dependencies
     assert leaves_cache(found)
+
+
+@pytest.mark.parametrize(
+    "what", [".", "./", "/srv", "-e .", "--editable=.", "'.[fast]'", "dist/*.whl", "/tmp/lab-1.whl"]
+)
+def test_the_project_alone_brings_no_dependencies(what: str) -> None:
+    """With --no-deps the project comes alone, from its folder or as its own wheel."""
+    (found,) = installs(read(f"FROM python:3.12\nRUN pip install --no-deps {what}").steps[0])
+
+    assert not found.brings_dependencies
 
 
 @pytest.mark.parametrize(
@@ -161,6 +176,7 @@ def test_other_commands_install_nothing(line: str) -> None:
         "ENV UV_NO_CACHE=1\nRUN uv sync",
         "RUN --mount=type=cache,target=/root/.cache/uv uv sync",
         "RUN uv sync && uv cache clean",
+        'RUN poetry install --no-root && rm -rf "$POETRY_CACHE_DIR"',
     ],
 )
 def test_a_cache_can_be_kept_out(step: str) -> None:
@@ -184,6 +200,9 @@ def test_a_cache_in_an_earlier_stage_stays_there() -> None:
         "ADD . /srv\nRUN uv sync",
         "RUN --mount=type=bind,target=/src pip install -r /src/requirements.txt",
         "COPY . .\nRUN pip install .",
+        "COPY . .\nRUN pip install --no-deps -r requirements.txt",
+        "COPY . .\nRUN pip wheel -r requirements.txt -w /wheels && pip install --no-deps /wheels/*.whl",
+        "RUN pip install fastapi\nCOPY . .\nRUN pip install /wheels/*.whl",
     ],
 )
 def test_an_installation_after_the_application_is_late(steps: str) -> None:
@@ -199,6 +218,8 @@ def test_an_installation_after_the_application_is_late(steps: str) -> None:
         "RUN --mount=type=bind,source=requirements.txt,target=r.txt pip install -r r.txt\nCOPY app app",
         "COPY --exclude=app . .\nRUN pip install -r requirements.txt\nCOPY app app",
         "RUN pip install fastapi\nCOPY . .\nRUN pip install --no-deps .",
+        "RUN pip install fastapi\nCOPY . .\nRUN pip wheel --no-deps -w dist . && pip install --no-deps dist/*.whl",
+        "COPY --from=wheels /wheels /wheels\nRUN pip install --no-index --no-deps /wheels/*.whl\nCOPY app app",
         "COPY app app\nRUN pip install uv",
         "COPY application.toml .\nRUN pip install fastapi\nCOPY app app",
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -100,12 +100,28 @@ class Install:
         """Whether it installs the project itself, whose source is the application."""
         if (self.tool, self.kind) in PROJECT_INSTALLS:
             return not {"--no-install-project", "--no-root", "--no-self"} & set(self.words)
-        return any(name.rstrip("/").startswith(".") or name.startswith("/") for name in self.names)
+        paths = [name for name in self.names if not _is_of_wheels(name)]
+        return any(path.rstrip("/").startswith(".") or path.startswith("/") for path in paths)
 
     @property
     def brings_dependencies(self) -> bool:
-        """Whether packages come with it (`--no-deps` brings none, a tool is none)."""
-        return "--no-deps" not in self.words and not self.is_of_tools
+        """Whether packages come with it: a tool is none, and `--no-deps` brings what it names, so of a project none."""
+        if self.is_of_tools:
+            return False
+        if "--no-deps" not in self.words or self.kind == ("pip", "sync"):
+            return True
+        has_list = any(word.startswith(("-r", "--requirement")) for word in self.words)
+        return has_list or any(_is_of_wheels(name) or not _is_path(name) for name in self.names)
+
+
+def _is_of_wheels(name: str) -> bool:
+    """Whether it is a wheel of a folder for wheels, such as /wheels/*.whl, where the dependencies are kept."""
+    path = PurePosixPath(name)
+    return path.suffix == ".whl" and any("wheel" in part.lower() for part in path.parent.parts)
+
+
+def _is_path(name: str) -> bool:
+    return name.startswith(".") or "/" in name or name.endswith(".whl")
 
 
 def commands(text: str) -> list[Command]:
@@ -117,13 +133,18 @@ def commands(text: str) -> list[Command]:
     return found
 
 
+def commands_in(words: Sequence[str]) -> list[Command]:
+    """The command that a list of words is, as an exec form has it; a shell's -c is looked into."""
+    return list(_command(list(words)))
+
+
 def commands_of(step: Step) -> list[Command]:
     """The commands that a RUN, CMD, ENTRYPOINT or HEALTHCHECK runs, those of its heredocs included."""
     args = step.args
     if step.name == "HEALTHCHECK":
         args = args[1:]
     if step.is_exec:
-        return list(_command(list(args)))
+        return commands_in(args)
     return [c for text in (*args, *step.scripts) for c in commands(text)]
 
 
@@ -165,7 +186,7 @@ def leaves_cache(install: Install) -> bool:
         return False
     for command in commands_of(install.step):
         words = " ".join(command.words)
-        if (command.program == "rm" and "cache" in words) or words.startswith(("cache purge", "cache clean")):
+        if (command.program == "rm" and "cache" in words.lower()) or words.startswith(("cache purge", "cache clean")):
             return False
         if command.program == "export" and f"{off}=" in words:
             return False

@@ -47,6 +47,15 @@ class Service:
         build = self.data.get("build")
         return build if isinstance(build, Mapping) else None
 
+    def is_built_from(self, folder: Path) -> bool:
+        """Whether it builds the Dockerfile of that folder, whole; however the file's path is spelled."""
+        build = self.builds
+        if build is None or "dockerfile_inline" in build:
+            return False
+        context = Path(str(build.get("context", ""))).resolve()
+        file = (context / str(build.get("dockerfile", "Dockerfile"))).resolve()
+        return context == folder.resolve() and file == (folder / "Dockerfile").resolve()
+
     @property
     def profiles(self) -> list[str]:
         """The profiles that start it; none means always."""
@@ -82,7 +91,7 @@ class Service:
     def words(self) -> list[str]:
         """What its command and entrypoint consist of."""
         parts = [*_listed(self.data.get("entrypoint")), *_listed(self.data.get("command"))]
-        return [word for part in parts for word in part.split()]
+        return [word for part in parts for word in _bare_words(part)]
 
     @property
     def runs_locust(self) -> bool:
@@ -93,10 +102,15 @@ class Service:
         return any("locust" in text.lower() for text in described)
 
     def calls(self, other: Service) -> bool:
-        """Whether its command or LOCUST_HOST names the other service, at a port that it listens on."""
+        """Whether its command or LOCUST_HOST names the other service, at a port that it listens on.
+
+        Who shares the other's network is at home there: localhost is the other service, too.
+        """
         names = {other.name, str(other.data.get("container_name", "")), str(other.data.get("hostname", ""))} - {""}
         for network in (other.data.get("networks") or {}).values():
             names |= set((network or {}).get("aliases") or [])
+        if self.data.get("network_mode") == f"service:{other.name}":
+            names |= {"localhost", "127.0.0.1"}
         ports = [f":{inside}" for _, inside in other.ports] or [""]
         if any(inside == 80 for _, inside in other.ports):
             ports.append("")
@@ -119,12 +133,11 @@ class Compose:
 
     def app(self, folder: Path) -> Service | None:
         """The service that builds the submission's Dockerfile, whole."""
-        for service in self.builders:
-            build = service.builds or {}
-            here = Path(str(build.get("context", ""))).resolve() == folder.resolve()
-            if here and str(build.get("dockerfile", "Dockerfile")) == "Dockerfile" and "dockerfile_inline" not in build:
-                return service
-        return None
+        return next((service for service in self.builders if service.is_built_from(folder)), None)
+
+    def in_a_profile(self, folder: Path) -> Service | None:
+        """The service that builds the submission's Dockerfile, but does not start by itself."""
+        return next((s for s in self.services if s.profiles and s.is_built_from(folder)), None)
 
     @property
     def under_load(self) -> list[str]:
@@ -193,6 +206,12 @@ def _plain(text: str, folder: Path) -> str:
     """Compose's complaint: its last lines, without warnings and without the folder's place on this machine."""
     lines = [line for line in text.strip().splitlines() if "level=warning" not in line]
     return "\n".join(lines[-4:]).replace(f"{folder}{os.sep}", "").replace(str(folder), ".")[:600]
+
+
+def _bare_words(part: str) -> list[str]:
+    """The words of one argument; where they are several it is a shell's script, whose quotes the shell takes away."""
+    words = part.split()
+    return [word.strip("'\";") for word in words] if len(words) > 1 else words
 
 
 def _listed(value: Any) -> list[str]:

@@ -10,9 +10,9 @@ from graders.running.containers import compose, dockerfile
 from graders.running.containers.compose import Compose, Service, health_in
 from graders.running.containers.context import Context
 from graders.running.containers.dockerfile import Dockerfile
+from graders.running.containers.listening import USUAL_PORT, Overrides, port_inside
 from graders.running.containers.starting import Health, Start, health_of, start_of
 
-USUAL_PORT = 8000
 MAX_BYTES = 2**20
 
 
@@ -107,6 +107,16 @@ class Files:
         if is_off:
             return True, None
         return False, replaced or health_of(self.dockerfile, self.text)
+
+    @property
+    def listens_on(self) -> int | None:
+        """The port on which the compose service listens inside; `None` where the files leave it open."""
+        if self.service is None or isinstance(self._dockerfile, Unmet):
+            return None
+        overrides = Overrides.of(self.service.data)
+        if overrides.target and overrides.target.lower() != self._dockerfile.stages[-1].name:
+            return None  # another image than the one that is read here
+        return port_inside(self.start, self._dockerfile.env, overrides)
 
     @property
     def port(self) -> int:
