@@ -130,7 +130,7 @@ async def test_counts_every_request(new_traffic, expect):
     }
     for requests in asks.values():
         await traffic.one_by_one(requests)
-        await traffic.metrics()
+        await traffic.read_metrics()
     sent = len(traffic.counted())
     did = f"sent {', '.join(f'{len(requests)} {name}' for name, requests in asks.items())}, and read /metrics between"
 
