@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import re
 import shutil
 import stat
 import sys
@@ -100,10 +99,9 @@ class Submission:
         return found, ""
 
     def imports(self, module: str) -> bool:
-        """Whether a file in `app/` has a line that imports this top-level module."""
-        line = re.compile(rb"^[ \t]*(import|from)[ \t]+%s\b" % re.escape(module.encode()), re.MULTILINE)
+        """Whether a file in `app/` imports this top-level module, at its top or inside of a function."""
         files = (path for name, path in self.files(("app/**",)) if name.endswith(".py"))
-        return any(line.search(path.read_bytes()) for path in files)
+        return any(module in _imported(path.read_bytes()) for path in files)
 
     def fingerprint(self, patterns: Iterable[str]) -> str:
         """A digest of the files that match, given files as the lab has them: equal means equal to every check.
@@ -162,6 +160,17 @@ def _walk(path: Path) -> Iterator[Path]:
 
 def _matches(relative: str, pattern: str) -> bool:
     return pattern == "**" or fnmatch(relative, pattern.replace("**", "*"))
+
+
+def _imported(source: bytes) -> set[str]:
+    """The top-level modules that a file imports; none where Python cannot read it."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    plain = (alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names)
+    taken_from = (node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level)
+    return {name.partition(".")[0] for name in (*plain, *taken_from)}
 
 
 def _feed(digest: hashlib._Hash, relative: str, path: Path) -> None:

@@ -130,7 +130,7 @@ async def test_counts_every_request(new_traffic, expect):
     }
     for requests in asks.values():
         await traffic.one_by_one(requests)
-        await traffic.metrics()
+        await traffic.read_metrics()
     sent = len(traffic.counted())
     did = f"sent {', '.join(f'{len(requests)} {name}' for name, requests in asks.items())}, and read /metrics between"
 
@@ -173,7 +173,9 @@ async def test_percentiles(service, new_traffic, exact, expect):
         traffic = await new_traffic()
         await traffic.one_by_one(known.asks)
 
-        told = await exact.settled(traffic, known)
+        await exact.settled(traffic, known)
+        await traffic.one_by_one([item(1), tick(), stream(0), tick()])
+        told = await exact.settled(traffic, known.read_again("after 4 quick requests more"))
 
         row = known_traffic.ROW
         if traffic.sandwich(row).is_sharp:
@@ -488,7 +490,7 @@ async def test_bounded_memory(flooding, expect):
                 latest.holds(told[name]),
                 did=did,
                 saw=f"{name} is {ms(told[name])}",
-                wanted=f"from {latest}, as the latest 11,000 took",
+                wanted=f"{name} {latest}, as the latest 11,000 took",
                 look_at="which latencies does the store hold: the first, the latest, or all of them?",
             )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from graders.exact.launched import judge, why_it_did_not_start
 from graders.exact.result import ExactResult, Unjudged
@@ -58,6 +58,8 @@ def at_moments(timed: Iterable[tuple[float, Ask]]) -> Plan:
 @dataclass(frozen=True, slots=True)
 class ExactTraffic:
     """What was sent, and what the service said about it a second later; asked as `Traffic` is."""
+
+    is_exact: ClassVar[bool] = True
 
     exchanges: tuple[Exchange, ...]
     told: Mapping[str, Any]

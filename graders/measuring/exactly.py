@@ -34,7 +34,7 @@ class ExactInterval(Interval):
     def __str__(self) -> str:
         if round(self.low_ms, 1) == round(self.high_ms, 1):
             return f"exactly {self.low_ms:.1f} ms"
-        return f"{self.low_ms:.1f} to {self.high_ms:.1f} ms"
+        return f"from {self.low_ms:.1f} to {self.high_ms:.1f} ms"
 
 
 class ExactSandwich(Sandwich):

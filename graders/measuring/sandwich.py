@@ -65,7 +65,7 @@ class Interval:
         return self.most_ms < other.least_ms or other.most_ms < self.least_ms
 
     def __str__(self) -> str:
-        return f"{max(0.0, self.low_ms):.1f} to {self.high_ms:.1f} ms"
+        return f"from {max(0.0, self.low_ms):.1f} to {self.high_ms:.1f} ms"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,17 @@ from graders.expect import Expect
 from graders.measuring.ledger import Exchange
 from graders.measuring.request_log import line_trouble
 from graders.measuring.sample import Sample
-from graders.measuring.sandwich import FIGURES, HALF_DIGIT_MS, RESOLUTION_MS, Interval, Latency, Rejection, Sandwich
+from graders.measuring.sandwich import (
+    FIGURES,
+    HALF_DIGIT_MS,
+    PERCENTS,
+    RESOLUTION_MS,
+    ROUNDING_MS,
+    Interval,
+    Latency,
+    Rejection,
+    Sandwich,
+)
 from graders.measuring.server_timing import durations_ms
 from graders.running.traffic import Traffic
 
@@ -76,6 +86,23 @@ def figures_are_right(
             look_at=look_at,
             picture=Sample.of(sandwich, worst),
         )
+    _lies_within(expect, found, where, did)
+
+
+def _lies_within(expect: Expect, row: Row, where: str, did: str) -> None:
+    """A mean and a percentile of a sample lie within it, whatever the sample is."""
+    least_ms, most_ms = row["min_ms"] - 2 * HALF_DIGIT_MS, row["max_ms"] + 2 * HALF_DIGIT_MS
+    for name in ("avg_ms", *PERCENTS):
+        value = row[name]
+        beyond = "largest" if value > most_ms else "smallest"
+        expect(
+            least_ms - ROUNDING_MS <= value <= most_ms + ROUNDING_MS,
+            did=did,
+            saw=f"{name} is {ms(value)} {where}, beyond the {beyond} sample: of {row['count']} the least is "
+            f"{ms(row['min_ms'])}, the most {ms(row['max_ms'])}",
+            wanted=f"{name} between min_ms and max_ms",
+            look_at="from what is this figure computed, and what does its formula do where there are few samples?",
+        )
 
 
 def _wanted(rejected: Rejection, count: int) -> str:
@@ -83,7 +110,7 @@ def _wanted(rejected: Rejection, count: int) -> str:
     between = ""
     if interval.ranks and interval.ranks[0] != interval.ranks[1]:
         between = f", between ranks {interval.ranks[0]} and {interval.ranks[1]} of {count}"
-    return f"{rejected.figure} from {interval}{between}"
+    return f"{rejected.figure} {interval}{between}"
 
 
 def header_is_right(expect: Expect, traffic: Bounded, exchange: Exchange, did: str) -> None:
@@ -106,7 +133,7 @@ def header_is_right(expect: Expect, traffic: Bounded, exchange: Exchange, did: s
         all(right.holds(duration_ms) for duration_ms in found),
         did=did,
         saw=f"Server-Timing: {header}{_in_seconds(right, found[0])}",
-        wanted=f"app;dur from {right}",
+        wanted=f"app;dur {right}",
         look_at="the middleware: when does its clock start, which clock is it, and in which unit does it write?",
     )
 
@@ -139,7 +166,7 @@ def stages_are_right(
             all(right.holds(duration_ms) for duration_ms in found[stage]),
             did=did,
             saw=saw,
-            wanted=f"{stage};dur from {right}",
+            wanted=f"{stage};dur {right}",
             look_at="the stages: what starts their clocks, and where are durations kept until the header is written?",
         )
     sum_ms = sum(max(durations) for durations in found.values())
@@ -206,7 +233,7 @@ def _line_is_right(expect: Expect, line: Row, exchange: Exchange, right: Interva
         right.holds(line["duration_ms"]),
         did=did,
         saw=f"duration_ms {line['duration_ms']} for {exchange.label}{_in_seconds(right, line['duration_ms'])}",
-        wanted=f"from {right}",
+        wanted=f"duration_ms {right}",
         look_at="which clock does the line read, and in which unit?",
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from graders.measuring.metrics import is_coarse, shape_trouble
+from graders.measuring.metrics import coarse_figures, shape_trouble
 from graders.measuring.sandwich import FIGURES
 
 EMPTY: dict[str, Any] = {"count": 0, "errors": 0, **dict.fromkeys(FIGURES)}
@@ -57,10 +57,24 @@ def test_wrong_shapes(told: Any, trouble: str) -> None:
     assert shape_trouble(told) == trouble
 
 
-def test_coarse_figures() -> None:
-    """A dozen whole numbers are no accident; one fraction among them, or too few, says nothing."""
-    whole = {**ROW, **dict.fromkeys(FIGURES, 3)}
+def rows(count: int, **figures: float) -> dict[str, Any]:
+    """Metrics of so many rows, that of all requests among them."""
+    row = {**ROW, **figures}
+    return {**row, "routes": {f"GET /{n}": row for n in range(count - 1)}}
 
-    assert is_coarse({**whole, "routes": {"GET /": whole}})
-    assert not is_coarse({**whole, "routes": {"GET /": {**whole, "avg_ms": 3.1}}})
-    assert not is_coarse({**whole, "routes": {"GET /": EMPTY}})
+
+def test_coarse_figures() -> None:
+    """Smallest and largest latencies that are all whole were rounded, and so were means; which of them is told."""
+    assert coarse_figures(rows(4, min_ms=3, max_ms=4.0)) == "min_ms and max_ms"
+    assert coarse_figures(rows(6, avg_ms=3)) == "avg_ms"
+    assert coarse_figures(rows(6)) == ""
+
+
+def test_figures_that_happen_to_be_whole() -> None:
+    """One fraction among them, or too few to tell, says nothing, and neither does a route without traffic."""
+    whole = rows(4, min_ms=3, max_ms=4)
+
+    assert coarse_figures({**whole, "routes": {**whole["routes"], "GET /": {**ROW, "min_ms": 3.1}}}) == ""
+    assert coarse_figures(rows(3, min_ms=3, max_ms=4)) == ""
+    assert coarse_figures(rows(5, avg_ms=3)) == ""
+    assert coarse_figures({**rows(3, min_ms=3, max_ms=4), "routes": {"GET /": EMPTY}}) == ""

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graders.measuring.exactly import ExactInterval
 from graders.measuring.sandwich import FIGURES, PERCENTS, Interval, Latency, Sandwich, ranks
 
 settings.register_profile("any_machine", deadline=None)
@@ -245,6 +246,13 @@ def test_a_blur_moves_quantiles_only() -> None:
 def test_an_interval_allows_resolution_and_rounding(reported: float, is_right: bool) -> None:
     """1 ms below for timer resolution, half of 0.1 ms on both sides, and nothing else."""
     assert is_right is Interval(10.0, 12.0).holds(reported)
+
+
+def test_an_interval_says_where_a_figure_lies() -> None:
+    """It reads on after the figure's name; where only one value is right, it says so."""
+    assert str(Interval(-0.2, 12.04)) == "from 0.0 to 12.0 ms"
+    assert str(ExactInterval(3.0, 12.0)) == "from 3.0 to 12.0 ms"
+    assert str(ExactInterval(0.0, 0.01)) == "exactly 0.0 ms"
 
 
 def test_intervals_grow_with_the_percentage() -> None:

@@ -31,14 +31,19 @@ def test_what_would_hide_a_given_file_is_left_out(tmp_path: Path) -> None:
     [
         ("import structlog", True),
         ("import structlog.contextvars", True),
-        ("    from structlog import get_logger  # inside a function", True),
+        ("def log():\n    from structlog import get_logger", True),
+        ("import asyncio, structlog", True),
+        ("import asyncio; import structlog as log", True),
         ("# import structlog", False),
         ("import structlogging", False),
         ("from app import structlog", False),
+        ("from .structlog import log", False),
+        ('"""\nimport structlog\n"""', False),
+        ("import structlog\nthis is no Python", False),
     ],
 )
 def test_what_it_imports(tmp_path: Path, line: str, imports: bool) -> None:
-    """A module counts as imported where a file of the service has a line that imports it."""
+    """A module counts as imported where a file of the service imports it, wherever in the file, and nowhere else."""
     (tmp_path / "app").mkdir()
     (tmp_path / "app/main.py").write_text(f"import os\n{line}\n", encoding="utf-8")
     (tmp_path / "locustfile.py").write_text("import structlog\n", encoding="utf-8")

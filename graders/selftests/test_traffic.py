@@ -150,6 +150,28 @@ async def test_figures_may_come_a_moment_late(tmp_path: Path) -> None:
     assert traffic.counted() == []
 
 
+async def test_figures_may_be_null_for_a_moment(tmp_path: Path) -> None:
+    """A count that runs ahead of figures refreshed now and then is waited for; one that stays alone is told."""
+    ahead, caught_up = {**EMPTY, "count": 1}, {**EMPTY, "count": 1, **dict.fromkeys(FIGURES, 1.5)}
+    async with served(lambda line, n: response(caught_up if n > 3 else ahead), tmp_path) as stand_in:
+        traffic = traffic_of(stand_in)
+
+        told = await traffic.settled(lambda told: None)
+        traffic.hang_up()
+
+    assert told == caught_up
+
+
+async def test_figures_that_stay_null_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second after the traffic, the shape must be right."""
+    monkeypatch.setattr(traffic_module, "SETTLE_S", 0.1)
+    async with served(lambda line, n: response({**EMPTY, "count": 1}), tmp_path) as stand_in:
+        traffic = traffic_of(stand_in)
+        with pytest.raises(Unmet, match="min_ms is null although count is 1"):
+            await traffic.settled(lambda told: None)
+        traffic.hang_up()
+
+
 async def test_figures_that_stay_wrong_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the time is over, what the judge said last stands."""
     monkeypatch.setattr(traffic_module, "SETTLE_S", 0.1)
