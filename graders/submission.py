@@ -23,6 +23,10 @@ MAX_FILES = 2_000
 MAX_FILE_BYTES = 8 * 2**20
 
 
+class NotLiteral:
+    """Stands for a value that would have to be computed: submissions are read, never executed."""
+
+
 class NoSubmissionError(Exception):
     """The folder holds nothing to grade; the message names the folder, the reason and the way out."""
 
@@ -75,7 +79,7 @@ class Submission:
     def literals(self, relative: str) -> tuple[dict[str, object], str]:
         """The plain values that a file assigns to names at its top level, read as data and never executed.
 
-        What is no literal is left out. The text says why the file could not be read; it is empty if it could.
+        What is no literal is `NotLiteral`. The text says why the file could not be read; it is empty if it could.
         """
         try:
             body = ast.parse((self.root / relative).read_bytes()).body
@@ -86,16 +90,13 @@ class Submission:
         found: dict[str, object] = {}
         for statement in body:
             match statement:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    pass
-                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                    pass
+                case ast.Assign(targets=targets, value=value):
+                    pairs = [pair for target in targets for pair in _assigned(target, value)]
+                case ast.AnnAssign(target=target, value=ast.expr() as value):
+                    pairs = list(_assigned(target, value))
                 case _:
                     continue
-            try:
-                found[name] = ast.literal_eval(value)
-            except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-                found.pop(name, None)
+            found |= {name: _literal(its) for name, its in pairs}
         return found, ""
 
     def imports(self, module: str) -> bool:
@@ -160,6 +161,23 @@ def _walk(path: Path) -> Iterator[Path]:
 
 def _matches(relative: str, pattern: str) -> bool:
     return pattern == "**" or fnmatch(relative, pattern.replace("**", "*"))
+
+
+def _assigned(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    match target, value:
+        case ast.Name(id=name), _:
+            yield name, value
+        case (ast.Tuple(elts=names) | ast.List(elts=names), ast.Tuple(elts=values) | ast.List(elts=values)):
+            if len(names) == len(values):
+                for each, its in zip(names, values, strict=True):
+                    yield from _assigned(each, its)
+
+
+def _literal(value: ast.expr) -> object:
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return NotLiteral
 
 
 def _imported(source: bytes) -> set[str]:

@@ -15,6 +15,7 @@ from graders.measuring.challenges import (
     prediction,
 )
 from graders.running.contest import wrong_status
+from graders.submission import NotLiteral
 
 PAYLOAD = {"feature_1": 1.0, "feature_2": 2.0}
 
@@ -105,6 +106,8 @@ async def test_models(service, expect):
     model = schemas["PredictRequest"]
     for feature in ("feature_1", "feature_2"):
         field = model.get("properties", {}).get(feature, {})
+        if len(named := _references({"$ref": field.get("$ref")})) == 1:  # an alias with a name of its own
+            field = schemas.get(named[0].removeprefix("#/components/schemas/"), {})
         kind = field.get("type", "no plain type" if field else "missing")
         needed = "required" if feature in model.get("required", []) else "optional"
         expect(
@@ -270,6 +273,12 @@ OBSERVATIONS = {
 OBSERVED_WITHIN_S = 0.1
 
 
+def _instead_of_a_number(found, name):
+    if name not in found:
+        return "it is not there"
+    return "it is not a plain number" if found[name] is NotLiteral else f"it is {found[name]!r}"
+
+
 @check(points=2)
 def test_observations(submission, expect):
     """app/observations.py holds what the experiment showed on your machine."""
@@ -287,7 +296,7 @@ def test_observations(submission, expect):
         expect(
             isinstance(value, int | float) and not isinstance(value, bool),
             did=f"read {name} in app/observations.py",
-            saw="it is not there" if name not in found else f"it is {value!r}",
+            saw=_instead_of_a_number(found, name),
             wanted=f"a plain number of seconds: how long {described} took",
             look_at=command,
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from graders.curriculum import SKELETON
-from graders.submission import Submission
+from graders.submission import NotLiteral, Submission
 
 
 def test_what_would_hide_a_given_file_is_left_out(tmp_path: Path) -> None:
@@ -24,6 +24,19 @@ def test_what_would_hide_a_given_file_is_left_out(tmp_path: Path) -> None:
     found = sorted(p.relative_to(copy).as_posix() for p in copy.rglob("*") if p.is_file())
     assert found == ["app/main.py", "app/model.py", "app/modelling.py", "app/pipeline.py"]
     assert (copy / "app/model.py").read_bytes() == (SKELETON / "app/model.py").read_bytes()
+
+
+def test_what_it_assigns(tmp_path: Path) -> None:
+    """Chains and tuples assign, too; a value that would have to be computed is said to be there, and is not."""
+    (tmp_path / "app").mkdir()
+    code = "A = B = 0.11\nC, (D, E) = 0.5, (1, 2)\nF: float = 0.3\nG = 5 * 0.1\nH, I = G, 2\nJ, *K = 1, 2\n"
+    (tmp_path / "app/observations.py").write_text(code, encoding="utf-8")
+
+    found, trouble = Submission.at(tmp_path).literals("app/observations.py")
+
+    plain = {"A": 0.11, "B": 0.11, "C": 0.5, "D": 1, "E": 2, "F": 0.3, "I": 2}
+    assert found == {**plain, "G": NotLiteral, "H": NotLiteral, "J": 1}
+    assert trouble == ""
 
 
 @pytest.mark.parametrize(
