@@ -49,14 +49,15 @@ def graded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         return grade(submission, "-k", specimen.exercise_id, scratch=scratch)
 
     ours = [item for item in request.session.items if item.path == request.path]
-    wanted = [_params(item)["specimen"] for item in ours if "specimen" in _params(item)]
+    chosen = (_params(item).get("specimen") for item in ours)
+    wanted = [specimen for specimen in chosen if isinstance(specimen, Specimen)]  # a test without any has a placeholder
     with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
         runs: dict[Path, Future[Graded]] = {s.folder: pool.submit(run, s) for s in wanted}
         yield lambda specimen: runs[specimen.folder].result()
         pool.shutdown(cancel_futures=True)
 
 
-def _params(item: pytest.Item) -> dict[str, Specimen]:
+def _params(item: pytest.Item) -> dict[str, object]:
     return getattr(getattr(item, "callspec", None), "params", {})
 
 
