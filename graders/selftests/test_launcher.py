@@ -230,8 +230,10 @@ async def test_the_warm_process_dies() -> None:
 
 
 LAB_THAT_WAITS = """
-import asyncio
+import asyncio, signal
 from graders.running.launcher import Launcher
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests under nohup leaves it ignored
 
 async def main():
     launcher = Launcher()
