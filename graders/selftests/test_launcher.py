@@ -255,7 +255,10 @@ def labs() -> Iterator[dict[signal.Signals, subprocess.Popen[str]]]:
     command = [sys.executable, "-c", LAB_THAT_WAITS]
     pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with contextlib.ExitStack() as stack:
-        yield {number: stack.enter_context(subprocess.Popen(command, cwd=LAB, text=True, **pipes)) for number in ENDS}
+        labs = {n: stack.enter_context(subprocess.Popen(command, cwd=LAB, text=True, **pipes)) for n in ENDS}
+        yield labs
+        for lab in labs.values():
+            lab.kill()  # one that did not end as its test wanted would be waited for without an end
 
 
 @pytest.mark.parametrize("number", ENDS)
