@@ -8,6 +8,7 @@ PYTEST_DONT_REWRITE: there is no bare assert in it.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -160,6 +161,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if paths:
         items[:] = [item for item in items if any(_is_below(item, path, here) for path in paths)]
     yield
+    gc.freeze()  # what was imported stays: a collection that looks through it would disturb whatever is timed
     plan = session.begin(item.stash[CHECK] for item in items)
     items[:] = [collected[check] for check in plan]
     if not plan:
@@ -293,3 +295,4 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     session = config.stash.get(SESSION, None)
     if session is not None:
         session.close()
+        gc.freeze()  # or the interpreter would look through all of it once more before it ends

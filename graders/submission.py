@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import shutil
 import stat
@@ -180,15 +181,16 @@ def _literal(value: ast.expr) -> object:
         return NotLiteral
 
 
-def _imported(source: bytes) -> set[str]:
-    """The top-level modules that a file imports; none where Python cannot read it."""
+@functools.lru_cache(maxsize=64)
+def _imported(source: bytes) -> frozenset[str]:
+    """The top-level modules that a file imports; none where Python cannot read it. Each start of a service asks."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set()
+        return frozenset()
     plain = (alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names)
     taken_from = (node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level)
-    return {name.partition(".")[0] for name in (*plain, *taken_from)}
+    return frozenset(name.partition(".")[0] for name in (*plain, *taken_from))
 
 
 def _feed(digest: hashlib._Hash, relative: str, path: Path) -> None:

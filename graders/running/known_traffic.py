@@ -152,7 +152,7 @@ def overlapping(stretch: int) -> Known:
 
 def of_all_kinds() -> Known:
     """Requests to routes that answer 200, 4xx and 422, a quick one behind each: all carry Server-Timing."""
-    asks = [delay(5), item(1, 25), refuse(409, 15), refuse(404), invalid(), health()]
+    asks = [delay(5), item(1, 60), refuse(409, 30), refuse(404), invalid(), health()]
 
     def all_right(expect: Expect, _: Mapping[str, Any], traffic: Judged) -> None:
         for exchange in traffic.counted()[::2]:

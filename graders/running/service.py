@@ -75,7 +75,7 @@ class Service:
             "env": self._env,
             "probe": self._probe,
             "listen": True,
-            "preload": preload_for(self.submission),
+            "preload": [*preload_for(self.submission), *([self._probe.split(":")[0]] if self._probe else [])],
         }
         self._up = False
         self._child = self._launcher.start("graders.running.serve:main", spec, listener)

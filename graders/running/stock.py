@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ class Stock:
         self._ahead = ahead
         self._waiting: deque[Service] = deque()
         self._taken: list[Service] = []
+        self._ending: list[asyncio.Task[None]] = []
 
     async def take(self) -> Service:
         """A service that nobody has asked anything yet; raises `Unmet` where it does not start."""
@@ -31,13 +33,14 @@ class Stock:
             self._waiting.append(self._make())
             self._waiting[-1].start()
 
-    async def end_taken(self) -> None:
-        """End those that were taken."""
-        while self._taken:
-            await self._taken.pop().end()
+    def end_taken(self) -> None:
+        """Have those that were taken ended; only `end` waits for it, the next check does not."""
+        self._ending += [asyncio.ensure_future(service.end()) for service in self._taken]
+        self._taken.clear()
 
     async def end(self) -> None:
         """End all of them."""
         self._taken += self._waiting
         self._waiting.clear()
-        await self.end_taken()
+        self.end_taken()
+        await asyncio.gather(*self._ending)
