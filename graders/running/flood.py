@@ -1,10 +1,11 @@
 """In the child process: 50,000 requests through the learner's application, without a socket between.
 
 They are calls of the ASGI application as uvicorn makes them, from the first middleware to the last; what the framework
-does below that, exception handlers and routing, is left out. Phases tell which requests a window still knows: quick ones first, then some slow ones, then the latest, whose delays are known. Among
-these, 600 wait longer, before the last 940: every window of the last 1,000 to 10,000 has at least 6 in 100 of them, so
-its p95 and p99 are theirs, while a window of fewer than about 980 has forgotten them. Where requests were held up so
-much that those of one phase could be taken for those of another, slow ones and latest ones are repeated.
+does below that, exception handlers and routing, is left out. Phases tell which requests a window still knows: quick
+ones first, then some slow ones, then the latest, whose delays are known. Among these, 600 wait longer, before the last
+940: every window of the last 1,000 to 10,000 has at least 6 in 100 of them, so its p95 and p99 are theirs, while a
+window of fewer than about 980 has forgotten them. Where requests were held up so much that those of one phase could be
+taken for those of another, slow ones and latest ones are repeated.
 Memory is weighed on the way (see `weigh`). What is written meanwhile to standard output and error goes nowhere: it
 would be tens of megabytes.
 """
@@ -32,7 +33,7 @@ from graders.running.weigh import Scales
 PATH = "/_lab/drop/{n}"
 TRIAL, FIRST, SLOW, LATEST = 2_000, 35_800, 1_200, 11_000
 LONGER, LAST = 600, 940  # of the latest
-BESIDE = 3_000
+BESIDE = 5_000
 """So many of the first ones are answered while the slow ones wait."""
 LATEST_S = 0.008
 LATEST_AT_ONCE = 200
@@ -85,8 +86,8 @@ async def begin(request: Request) -> dict[str, int]:
     global _flooded
     bare = FastAPI(openapi_url=None)
     bare.router.routes.append(ROUTE)
-    calls = (_caller(app, request.scope) for app in (sys.modules["app.main"].app, bare))
-    flood = _run(*calls, answering=(request.app, bare))
+    call, bare_call = (_caller(app, request.scope) for app in (sys.modules["app.main"].app, bare))
+    flood = _run(call, bare_call, answered_by=(request.app, bare))
     _flooded = asyncio.get_running_loop().create_task(flood, context=contextvars.Context())
     return {"requests": TRIAL + FIRST + SLOW + LATEST}
 
@@ -97,8 +98,8 @@ async def finished() -> dict[str, Any]:
     return await asyncio.shield(_flooded)
 
 
-async def _run(call: Call, bare_call: Call, answering: tuple[FastAPI, FastAPI]) -> dict[str, Any]:
-    with _silence(), _unwatched(), _answered_below_middleware(answering):
+async def _run(call: Call, bare_call: Call, answered_by: tuple[FastAPI, ...]) -> dict[str, Any]:
+    with _silence(), _unwatched(), _answered_below_middleware(answered_by):
         try:
             found, bare_s = await _flood(call), await _least_s(bare_call)
             return found | {"middleware_us": 1e6 * max(0.0, found["least_s"] - bare_s)}
@@ -123,7 +124,7 @@ async def _flood(call: Call) -> dict[str, Any]:
         slow_s = max(SLOW_S, SLOWER * quick[0])
         await _slow(call, slow_s, 0 if attempt else BESIDE)
         early = await _longest(call, LATEST - LONGER - LAST, LATEST_S)
-        longer = await _longest(call, LONGER, longer_s)
+        longer = await _longest(call, LONGER, longer_s, at_once=LONGER)
         last = await _longest(call, LAST, LATEST_S)
         quick, latest = _most([*early, *last]), _most([*early, *longer, *last])
         requests += SLOW + LATEST
@@ -177,14 +178,14 @@ async def _least_s(call: Call) -> float:
     return min([await _each_s(call) for _ in range(BARE_MOMENTS)])
 
 
-async def _longest(call: Call, requests: int, delay_s: float) -> list[float]:
+async def _longest(call: Call, requests: int, delay_s: float, at_once: int = LATEST_AT_ONCE) -> list[float]:
     """So many requests of a known delay; the longest of them, in seconds, down to the one that so few surpass."""
     remaining = iter(range(requests))
 
     async def user() -> list[float]:
         return [await call(delay_s) for _ in remaining]
 
-    users = await asyncio.gather(*(user() for _ in range(LATEST_AT_ONCE)))
+    users = await asyncio.gather(*(user() for _ in range(at_once)))
     return _most(taken_s for user in users for taken_s in user)
 
 
