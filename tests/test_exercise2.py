@@ -217,15 +217,16 @@ async def test_errors_are_counted(new_traffic, expect):
     """A handler that raises is answered 500, counted as an error and timed, and the server goes on; 4xx is none."""
     traffic = await new_traffic()
     await traffic.one_by_one([delay(5), refuse(409, 3), refuse(403, 3), invalid()])
-    for delay_ms in (30, 45):
-        failed = await traffic.send(error(delay_ms))
+    for timed in ([(0.0, stream(70)), (0.01, error(30))], [(0.0, error(45))]):
+        *_, failed = await traffic.together(timed)
         if failed.status != 500:
             raise await traffic.unexpected(failed, wanted="status 500: the handler raised an exception")
         after = await traffic.send(tick())
         if after.status != 200:
             raise await traffic.unexpected(after)
     sent = len(traffic.counted())
-    did = f"sent {sent} requests: 2 to a handler that raises, 3 that are answered 4xx, 3 that are answered 200"
+    did = f"sent {sent} requests: 2 to a handler that raises, 3 that are answered 4xx, 4 that are answered 200, "
+    did += "one of them with a stream that was under way while a handler raised"
 
     def all_right(told):
         expect(
@@ -348,8 +349,9 @@ async def test_stages(new_traffic, exact, expect):
 async def test_request_log(new_traffic, submission, expect):
     """Each request writes one line of JSON to standard output, failed ones too, and none is lost under load."""
     traffic = await new_traffic()
-    await traffic.one_by_one([delay(5), item("first", 20), refuse(409, 10), invalid(), unmatched("/_lab/nowhere")])
+    await traffic.one_by_one([delay(5), item("first", 20), invalid(), unmatched("/_lab/nowhere")])
     await traffic.one_by_one([wrong_method("/_lab/delay"), error(15)])
+    await traffic.together([(0.0, stream(60)), (0.01, refuse(409, 10))])  # a 409 while a 200 is still being sent
     await traffic.together([(0.0, item(n, n % 5)) for n in range(150)], connections=12)
     did = f"sent {len(traffic.counted())} requests, most of them in one burst, and read the service's standard output"
 

@@ -30,7 +30,8 @@ from graders.measuring.growth import Growth
 from graders.running.watchdog import Watchdog
 from graders.running.weigh import Scales
 
-PATH = "/_lab/drop/{n}"
+PREFIX = "/_lab/drop/"
+PATH = PREFIX + "{n}"
 TRIAL, FIRST, SLOW, LATEST = 2_000, 35_800, 1_200, 11_000
 LONGER, LAST = 600, 940  # of the latest
 BESIDE = 5_000
@@ -70,7 +71,8 @@ class _Drop:
     """The lightest handler there is: the work that is left is the middleware's."""
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
-        scope["route"], scope["endpoint"] = ROUTE, self  # as FastAPI's own routes do
+        scope["router"], scope["route"], scope["endpoint"] = scope["app"].router, ROUTE, self  # as routing does
+        scope["path_params"] = {"n": scope["path"].removeprefix(PREFIX)}
         if scope[DELAY_KEY]:
             await asyncio.sleep(scope[DELAY_KEY])
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -233,7 +235,7 @@ def _caller(app: Any, like: Scope) -> Call:
         if began_s > until_s:
             raise TooSlowError
         headers = [(b"host", b"127.0.0.1"), (b"accept", b"*/*")]
-        path = PATH.format(n=next(numbers))  # a path of its own: what is kept for each path grows, too
+        path = f"{PREFIX}{next(numbers)}"  # a path of its own: what is kept for each path grows, too
         own = {"path": path, "raw_path": path.encode(), "headers": headers, "state": dict(state), DELAY_KEY: delay_s}
         client = _Client()
         await app({**base, **own}, client.receive, client.send)

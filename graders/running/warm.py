@@ -54,7 +54,7 @@ def preload(names: Iterable[str]) -> None:
         return
     gc.disable()  # everything that is imported stays: to look through it meanwhile costs a seventh of the time
     for name in missing:
-        with contextlib.suppress(ImportError):
+        with contextlib.suppress(Exception):  # whoever needs it will hear why it cannot be imported
             importlib.import_module(name)
     gc.enable()
     gc.collect()
