@@ -2,10 +2,11 @@
 
 They are calls of the ASGI application as uvicorn makes them, from the first middleware to the last; what the framework
 does below that, exception handlers and routing, is left out. Phases tell which requests a window still knows: quick
-ones first, then some slow ones, then the latest, whose delays are known. Among these, 600 wait longer, before the last
-940: every window of the last 1,000 to 10,000 has at least 6 in 100 of them, so its p95 and p99 are theirs, while a
-window of fewer than about 980 has forgotten them. Where requests were held up so much that those of one phase could be
-taken for those of another, slow ones and latest ones are repeated.
+ones, of which 1,200 are slow at the end, then the latest. Among these, 600 take longer, before the last 940: every
+window of the last 1,000 to 10,000 has at least 6 in 100 of them, so its p95 and p99 are theirs. A window of fewer than
+about 980 has forgotten them; one of more than 11,000 knows slow ones, and one of all has too few of the longer ones.
+Where requests were held up so much that those of one phase could be taken for those of another, the slow ones and the
+latest are repeated.
 Memory is weighed on the way (see `weigh`). What is written meanwhile to standard output and error goes nowhere: it
 would be tens of megabytes.
 """
@@ -14,12 +15,12 @@ import asyncio
 import contextlib
 import contextvars
 import heapq
-import itertools
 import math
 import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from itertools import count, pairwise
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -32,16 +33,14 @@ from graders.running.weigh import Scales
 
 PREFIX = "/_lab/drop/"
 PATH = PREFIX + "{n}"
-TRIAL, FIRST, SLOW, LATEST = 2_000, 35_800, 1_200, 11_000
+FIRST, SLOW, LATEST = 37_800, 1_200, 11_000
 LONGER, LAST = 600, 940  # of the latest
-BESIDE = 5_000
-"""So many of the first ones are answered while the slow ones wait."""
-LATEST_S = 0.008
-LATEST_AT_ONCE = 200
+BESIDE, BESIDE_LONGER = 5_000, 1_000
+"""So many quick ones are answered while the slow ones wait, and while the longer ones do."""
 LONGER_S = 0.06
 SURELY_LONGER = 2  # times what a quick one may take
 SLOW_S = 0.25
-SLOWER = 4  # than the slowest of those that were not meant to be slow: on a busy machine everything takes long
+SLOWER = 4  # than the longest of the quick ones: on a busy machine everything takes long
 ATTEMPTS = 3
 LIMIT_S = 90.0
 SURELY_ABOVE = 7
@@ -51,8 +50,8 @@ And fewer lie above the p95 of a window of the last 300: where no more of the la
 """
 WEIGHED_AFTER = (200, 400, 600, 800, 1_000, 20_000)
 BEHIND_S = 1.0
-YIELD_EVERY = 50
-BARE_MOMENTS = 40
+YIELD_EVERY = 20
+BARE = 2_000
 DELAY_KEY = "lab.delay_s"
 SCOPE_KEYS = ("type", "asgi", "http_version", "server", "client", "scheme", "root_path")
 
@@ -91,7 +90,7 @@ async def begin(request: Request) -> dict[str, int]:
     call, bare_call = (_caller(app, request.scope) for app in (sys.modules["app.main"].app, bare))
     flood = _run(call, bare_call, answered_by=(request.app, bare))
     _flooded = asyncio.get_running_loop().create_task(flood, context=contextvars.Context())
-    return {"requests": TRIAL + FIRST + SLOW + LATEST}
+    return {"requests": FIRST + SLOW + LATEST}
 
 
 async def finished() -> dict[str, Any]:
@@ -103,8 +102,9 @@ async def finished() -> dict[str, Any]:
 async def _run(call: Call, bare_call: Call, answered_by: tuple[FastAPI, ...]) -> dict[str, Any]:
     with _silence(), _unwatched(), _answered_below_middleware(answered_by):
         try:
-            found, bare_s = await _flood(call), await _least_s(bare_call)
-            return found | {"middleware_us": 1e6 * max(0.0, found["least_s"] - bare_s)}
+            found, bare = await _flood(call), Quick()
+            await bare.send(bare_call, BARE)
+            return found | {"middleware_us": 1e6 * max(0.0, found["least_s"] - bare.least_s)}
         except TooSlowError:
             return {"limit_s": LIMIT_S}
         except Exception as error:  # the learner's application let it through
@@ -113,47 +113,38 @@ async def _run(call: Call, bare_call: Call, answered_by: tuple[FastAPI, ...]) ->
 
 async def _flood(call: Call) -> dict[str, Any]:
     await asyncio.gather(*(asyncio.sleep(0.001) for _ in range(SLOW)))  # the event loop's own lists grow beforehand
-    scales = Scales()
-    least_s = math.inf
-    for done in range(0, FIRST - BESIDE, YIELD_EVERY):
-        if done in WEIGHED_AFTER:
-            scales.weigh(done)
-        least_s = min(least_s, await _each_s(call))
-        await asyncio.sleep(0)
-    requests, quick = FIRST + TRIAL, await _longest(call, TRIAL, LATEST_S)
+    scales, quick = Scales(), Quick()
+    latest_s: list[float] = []
+    for done, until in pairwise((0, *WEIGHED_AFTER, FIRST - BESIDE)):
+        await quick.send(call, until - done)
+        if until in WEIGHED_AFTER:
+            scales.weigh(until)
+    requests, least_s = FIRST, quick.least_s
     for attempt in range(ATTEMPTS):
-        longer_s = max(LONGER_S, SURELY_LONGER * quick[-1])
-        slow_s = max(SLOW_S, SLOWER * quick[0])
-        await _slow(call, slow_s, 0 if attempt else BESIDE)
-        early = await _longest(call, LATEST - LONGER - LAST, LATEST_S)
-        longer = await _longest(call, LONGER, longer_s, at_once=LONGER)
-        last = await _longest(call, LAST, LATEST_S)
-        quick, latest = _most([*early, *last]), _most([*early, *longer, *last])
+        longer_s = max(LONGER_S, SURELY_LONGER * quick.longest_s[-1])
+        latest_most_s = latest_s[0] if attempt else longer_s + LONGER * least_s  # the last of a crowd waits for all
+        slow_s = max(SLOW_S, SLOWER * quick.longest_s[0], SURELY_LONGER * latest_most_s)
+        await asyncio.gather(_at_once(call, SLOW, slow_s), quick.send(call, 0 if attempt else BESIDE))
+        quick = Quick()
+        await quick.send(call, LATEST - BESIDE_LONGER - LONGER - LAST)
+        longer_ones_s, _ = await asyncio.gather(_at_once(call, LONGER, longer_s), quick.send(call, BESIDE_LONGER))
+        await quick.send(call, LAST)
+        latest_s = _longest((*quick.longest_s, *longer_ones_s))
         requests += SLOW + LATEST
-        if latest[-1] < slow_s and last[-1] < longer_s:
+        if latest_s[-1] < slow_s and quick.longest_s[-1] < longer_s:
             break
     await asyncio.sleep(0)  # or whatever woke this task would still hold the answers of the crowd
     grows = await _grows(scales, requests)
     return {
         "requests": requests,
         "slow_least_ms": 1000 * slow_s,
-        "latest_least_ms": 1000 * LATEST_S,
         "longer_least_ms": 1000 * longer_s,
-        "latest_most_ms": 1000 * latest[-1],
-        "last_most_ms": 1000 * last[-1],
+        "latest_most_ms": 1000 * latest_s[-1],
+        "quick_most_ms": 1000 * quick.longest_s[-1],
         "least_s": least_s,
         "weights": scales.weights,
         "largest": scales.largest() if grows else "",
     }
-
-
-async def _slow(call: Call, slow_s: float, beside: int) -> None:
-    """So many seconds each for the slow requests, all at once; and so many quick ones while they wait."""
-    slow = asyncio.gather(*(call(slow_s) for _ in range(SLOW)))
-    for _ in range(0, beside, YIELD_EVERY):
-        await _each_s(call)
-        await asyncio.sleep(0)
-    await slow
 
 
 async def _grows(scales: Scales, requests: int) -> bool:
@@ -167,31 +158,30 @@ async def _grows(scales: Scales, requests: int) -> bool:
         await asyncio.sleep(BEHIND_S / 10)
 
 
-async def _each_s(call: Call) -> float:
-    """How long each of a few quick requests took, in seconds."""
-    began_s = time.perf_counter()
-    for _ in range(YIELD_EVERY):
-        await call(0)
-    return (time.perf_counter() - began_s) / YIELD_EVERY
+class Quick:
+    """Requests without a delay, one after another."""
+
+    def __init__(self) -> None:
+        self.longest_s: list[float] = []
+        """The longest of them in seconds, down to the one that only `SURELY_ABOVE` surpass."""
+        self.least_s = math.inf
+        """What each took in the quietest moment, in seconds."""
+
+    async def send(self, call: Call, requests: int) -> None:
+        """Send so many, with a breath for the event loop now and then."""
+        for _ in range(0, requests, YIELD_EVERY):
+            taken_s = [await call(0) for _ in range(YIELD_EVERY)]
+            self.longest_s = _longest((*self.longest_s, *taken_s))
+            self.least_s = min(self.least_s, sum(taken_s) / YIELD_EVERY)
+            await asyncio.sleep(0)
 
 
-async def _least_s(call: Call) -> float:
-    """The same in the quietest of many moments."""
-    return min([await _each_s(call) for _ in range(BARE_MOMENTS)])
+async def _at_once(call: Call, requests: int, delay_s: float) -> list[float]:
+    """So many requests of a known delay; the longest of them in seconds, as of the quick ones."""
+    return _longest(await asyncio.gather(*(call(delay_s) for _ in range(requests))))
 
 
-async def _longest(call: Call, requests: int, delay_s: float, at_once: int = LATEST_AT_ONCE) -> list[float]:
-    """So many requests of a known delay; the longest of them, in seconds, down to the one that so few surpass."""
-    remaining = iter(range(requests))
-
-    async def user() -> list[float]:
-        return [await call(delay_s) for _ in remaining]
-
-    users = await asyncio.gather(*(user() for _ in range(at_once)))
-    return _most(taken_s for user in users for taken_s in user)
-
-
-def _most(taken_s: Iterable[float]) -> list[float]:
+def _longest(taken_s: Iterable[float]) -> list[float]:
     return heapq.nlargest(SURELY_ABOVE + 1, taken_s)
 
 
@@ -228,7 +218,7 @@ def _caller(app: Any, like: Scope) -> Call:
     state = dict(like.get("state", {}))
 
     until_s = time.perf_counter() + LIMIT_S
-    numbers = itertools.count()
+    numbers = count()
 
     async def call(delay_s: float) -> float:
         began_s = time.perf_counter()
