@@ -507,7 +507,7 @@ async def test_bounded_memory(flooding, expect):
     traffic, answer = await flooding
     seen = answer.json()
     did = "sent 50,000 requests: 37,800 quick ones, 1,200 that take 250 ms and more, then 11,000 quick ones, "
-    did += "but for 600 that take 60 ms and more, before the last 940"
+    did += "but for 600 that take 100 ms and more, before the last 940"
     expect(
         "failed" not in seen,
         did=did,

@@ -35,9 +35,10 @@ PREFIX = "/_lab/drop/"
 PATH = PREFIX + "{n}"
 FIRST, SLOW, LATEST = 37_800, 1_200, 11_000
 LONGER, LAST = 600, 940  # of the latest
-BESIDE, BESIDE_LONGER = 5_000, 1_000
-"""So many quick ones are answered while the slow ones wait, and while the longer ones do."""
-LONGER_S = 0.06
+BESIDE, BESIDE_LONGER = 5_000, 20
+"""So many quick ones are answered while the slow ones wait, and so many of the last ones while the longer ones do."""
+LONGER_S = 0.1
+LATE = 0.75  # of that time is over when the quick ones beside begin: a start time that all share is then a late one
 SURELY_LONGER = 2  # times what a quick one may take
 SLOW_S = 0.25
 SLOWER = 4  # than the longest of the quick ones: on a busy machine everything takes long
@@ -126,9 +127,10 @@ async def _flood(call: Call) -> dict[str, Any]:
         slow_s = max(SLOW_S, SLOWER * quick.longest_s[0], SURELY_LONGER * latest_most_s)
         await asyncio.gather(_at_once(call, SLOW, slow_s), quick.send(call, 0 if attempt else BESIDE))
         quick = Quick()
-        await quick.send(call, LATEST - BESIDE_LONGER - LONGER - LAST)
-        longer_ones_s, _ = await asyncio.gather(_at_once(call, LONGER, longer_s), quick.send(call, BESIDE_LONGER))
-        await quick.send(call, LAST)
+        await quick.send(call, LATEST - LONGER - LAST)
+        beside = quick.send(call, BESIDE_LONGER, after_s=LATE * longer_s)
+        longer_ones_s, _ = await asyncio.gather(_at_once(call, LONGER, longer_s), beside)
+        await quick.send(call, LAST - BESIDE_LONGER)
         latest_s = _longest((*quick.longest_s, *longer_ones_s))
         requests += SLOW + LATEST
         if latest_s[-1] < slow_s and quick.longest_s[-1] < longer_s:
@@ -167,8 +169,9 @@ class Quick:
         self.least_s = math.inf
         """What each took in the quietest moment, in seconds."""
 
-    async def send(self, call: Call, requests: int) -> None:
+    async def send(self, call: Call, requests: int, after_s: float = 0) -> None:
         """Send so many, with a breath for the event loop now and then."""
+        await asyncio.sleep(after_s)
         for _ in range(0, requests, YIELD_EVERY):
             taken_s = [await call(0) for _ in range(YIELD_EVERY)]
             self.longest_s = _longest((*self.longest_s, *taken_s))
