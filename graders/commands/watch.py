@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import os
 import signal
@@ -21,7 +22,7 @@ from pathlib import Path
 from rich.text import Text
 
 from graders.commands.common import card, console, current_exercise, find_exercise, find_submission, grading_of
-from graders.curriculum import LAB, Exercise
+from graders.curriculum import EXERCISES, LAB, SUITE, Exercise
 from graders.exact.instant import INSTANT
 from graders.grading import state_folder
 from graders.running.launcher import CAN_FORK, Launcher
@@ -42,8 +43,8 @@ def watch(name: str | None, poll: bool, folder: Path | None, page: bool = False)
     exercise = find_exercise(name) if name else current_exercise(grading_of(submission), first=1)
     out = console()
     with Launcher() if CAN_FORK else contextlib.nullcontext() as warm:
-        for module in PRELOAD:
-            importlib.import_module(module)
+        if warm is not None:
+            preload()
         run = Run(submission, exercise, warm, page)
         server = PageServer(submission) if page else None
         try:
@@ -60,6 +61,16 @@ def watch(name: str | None, poll: bool, folder: Path | None, page: bool = False)
             run.cancel()
             if server is not None:
                 server.end()
+
+
+def preload() -> None:
+    """Import and read what every grading needs, so that a child is forked with it."""
+    sys.path.insert(0, str(SUITE))  # as pytest does, which then finds the suite imported
+    for module in (*PRELOAD, *(exercise.suite.stem for exercise in EXERCISES)):
+        importlib.import_module(module)
+    for exercise in EXERCISES:
+        _ = exercise.checks, exercise.hints  # read once
+    gc.freeze()  # or each child would look through all of it
 
 
 class PageServer:
