@@ -51,6 +51,12 @@ class Schedule:
         return self.steps[: peak + 1]
 
     @property
+    def heights(self) -> tuple[int, ...]:
+        """The users of each step up to the peak that has more of them than any before: what a service may break at."""
+        users = [step.users for step in self.rising]
+        return tuple(now for at, now in enumerate(users) if now > max(users[:at], default=0))
+
+    @property
     def falls_after_its_peak(self) -> bool:
         """Whether the load shape goes on after its peak."""
         return len(self.rising) < len(self.steps)

@@ -209,7 +209,7 @@ class Loads:
             raise GraderFaultError("there is no shape to be run from its first step to its end")
         for attempt in range(ATTEMPTS):
             random_ = random.Random(self.seed)  # the same for both runs, so that their places lie apart
-            users = [step.users for step in schedule.rising]
+            users = schedule.heights
             low, high = two_places(len(users), schedule.falls_after_its_peak, random_)
             if attempt and low >= 0:
                 high = low + APART  # fewer users are disturbed less

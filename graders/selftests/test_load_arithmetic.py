@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -206,6 +207,16 @@ def test_dips_and_leaps() -> None:
 
     assert [(a.users, b.users) for a, b in dips(plan.steps)] == [(20, 15)]
     assert [(a.users, b.users) for a, b in leaps(plan.steps)] == [(15, 31), (31, 80)]
+
+
+@given(st.lists(st.integers(1, 100), min_size=1, max_size=12), st.randoms(use_true_random=False))
+def test_a_shape_that_dips_has_capacities_between_its_heights(users: list[int], random_: random.Random) -> None:
+    """Whatever a learner's shape does on its way up, there is a capacity for each of its new heights."""
+    heights = Schedule.from_changes([(9.0 * at, now) for at, now in enumerate(users)], 600, 600).heights
+
+    assert heights[-1] == max(users)
+    assert all(a <= capacity_at(heights, at, random_) < b for at, (a, b) in enumerate(pairwise(heights)))
+    assert sorted(set(heights)) == list(heights)
 
 
 @given(st.integers(4, 40), st.booleans(), st.randoms(use_true_random=False))
