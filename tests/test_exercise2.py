@@ -428,7 +428,6 @@ def awaited(request, lab):
 @pytest.fixture(scope="module", autouse=True)
 async def sent_ahead(awaited, metrics_are_there, stock):
     """For each check of SENT_AHEAD a task that ends with its traffic, of a service of its own."""
-
     services = []
 
     async def send(asks, after):
@@ -439,8 +438,9 @@ async def sent_ahead(awaited, metrics_are_there, stock):
         return traffic
 
     tasks = {}
-    for name in SENT_AHEAD.keys() & awaited:
-        tasks[name] = asyncio.ensure_future(send(SENT_AHEAD[name], [*tasks.values()]))
+    for name, asks in SENT_AHEAD.items():
+        if name in awaited:
+            tasks[name] = asyncio.ensure_future(send(asks, [*tasks.values()]))
     yield tasks
     for task in tasks.values():
         task.cancel()
