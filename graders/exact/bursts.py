@@ -91,18 +91,31 @@ class BurstRun:
             ],
             "pool": pool,
             "cannot_judge": None if stopped else self.too_much_computing(),
+            "computing": self.computing(),
             "stopped": stopped,
         }
 
+    def computing(self) -> float:
+        """The processor time that the virtual clock left out, as a multiple of what may be left out."""
+        return max(WORLD.meter.longest_ns / NS / self._limits["step_cpu_s"], self._total_s() / self._allowed_s())
+
     def too_much_computing(self) -> str | None:
         """What the virtual clock left out, if it is too much to be left out."""
-        meter, count = WORLD.meter, len(self._exchanges)
-        longest_s, total_s = meter.longest_ns / NS, meter.total_ns / NS
+        if self.computing() <= 1:
+            return None
+        longest_s = WORLD.meter.longest_ns / NS
         if longest_s > self._limits["step_cpu_s"]:
-            at = meter.longest_at
+            at = WORLD.meter.longest_at
             where = f" ({at['file']}, line {at['line']}, in {at['function']})" if at else ""
             return f"computes for {longest_s * 1e3:.0f} ms without a pause{where}, which virtual time leaves out"
+        return (
+            f"computes for {self._total_s() * 1e3:.0f} ms on {len(self._exchanges)} requests, "
+            "which virtual time leaves out"
+        )
+
+    def _total_s(self) -> float:
+        return WORLD.meter.total_ns / NS
+
+    def _allowed_s(self) -> float:
         beside_s = BACKGROUND_SHARE * (WORLD.now_ns - self.began_ns) / NS
-        if total_s > self._limits["step_cpu_s"] + count * self._limits["request_cpu_s"] + beside_s:
-            return f"computes for {total_s * 1e3:.0f} ms on {count} requests, which virtual time leaves out"
-        return None
+        return self._limits["step_cpu_s"] + len(self._exchanges) * self._limits["request_cpu_s"] + beside_s

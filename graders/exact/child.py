@@ -26,7 +26,7 @@ from graders.exact.watch import Watch
 from graders.exact.world import NS, WORLD
 from graders.running.culprit import LearnersCode
 from graders.running.feature_store import FeatureStore
-from graders.running.serve import BrokenSubmissionError, load
+from graders.running.serve import BrokenSubmissionError, fastapi_of, load
 
 if TYPE_CHECKING:
     from graders.running.control import Control
@@ -120,6 +120,7 @@ class Run:
         if self._spec.get("upstream"):
             self._store = await open_store(upstream_of(self._spec["upstream"]))
         state = await start(app)
+        build_routes(app)
         gc.freeze()
         gc.disable()
         self.send("started", import_s=imported_s)
@@ -190,3 +191,15 @@ class Run:
         if self._burst is not None and where is not None and WORLD.held_since_ns is not None:
             assert WORLD.limit_ns is not None
             self._burst.holds.append((WORLD.held_since_ns, WORLD.limit_ns, where))
+
+
+def build_routes(app: Asgi) -> None:
+    """Have FastAPI build what it builds for an included router at its first request: nothing of that is the request's.
+
+    Asked for a path that nobody serves, each route only says that it is not the one.
+    """
+    fastapi = fastapi_of(app)
+    nobodys = {"type": "http", "method": "GET", "path": "/\0", "root_path": "", "headers": []}
+    for route in fastapi.routes if fastapi is not None else ():
+        with contextlib.suppress(Exception):  # a route of the learner's own kind may; the first request will tell
+            route.matches(dict(nobodys))

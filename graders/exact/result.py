@@ -24,12 +24,16 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class ExactBurst:
-    """One burst in virtual seconds; `cannot_judge` says what the virtual clock did not see, if there was such."""
+    """One burst in virtual seconds; `cannot_judge` says what the virtual clock did not see, if there was such.
+
+    `computing` is the processor time that it did not see, as a multiple of what it may leave out.
+    """
 
     name: str
     timeline: Timeline
     cannot_judge: str | None = None
     stop: Stop | None = None
+    computing: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,11 @@ class ExactResult:
         if self.stop is not None and self.stop.kind not in NEVER_ENDS:
             return self.stop.reason
         return next((b.cannot_judge for b in self.bursts if b.cannot_judge), None)
+
+    @property
+    def computing(self) -> float:
+        """The most that a burst computed, as a multiple of what virtual time may leave out."""
+        return max((burst.computing for burst in self.bursts), default=0.0)
 
     @property
     def never_ends(self) -> str | None:
@@ -111,4 +120,4 @@ def burst_of(event: Mapping[str, Any]) -> ExactBurst:
         clock="exact",
     )
     stop = stop_of(event["stopped"]) if event["stopped"] else None
-    return ExactBurst(event["name"], timeline, event["cannot_judge"], stop)
+    return ExactBurst(event["name"], timeline, event["cannot_judge"], stop, event["computing"])

@@ -63,6 +63,7 @@ class Child:
         self._order = b""
         self._writer: asyncio.StreamWriter | None = None
         self._fate_writer: asyncio.StreamWriter | None = None
+        self._connecting: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[None] | None = None
         self._fate_reader: asyncio.Task[None] | None = None
         self._news = asyncio.Condition()
@@ -78,8 +79,11 @@ class Child:
 
     async def listen(self) -> None:
         """Begin to hear; does nothing the second time."""
-        if self._reader is not None:
-            return
+        if self._connecting is None:
+            self._connecting = asyncio.create_task(self._connect())
+        await asyncio.shield(self._connecting)  # whoever is interrupted here still ends the child, over these sockets
+
+    async def _connect(self) -> None:
         if self._server is not None:
             loop = asyncio.get_running_loop()
             self._server.setblocking(False)

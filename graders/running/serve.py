@@ -83,7 +83,7 @@ def load(root: Path, control: Control, code: LearnersCode, probe: str | None = N
         raise BrokenSubmissionError
     control.send("imported", app=type(app).__name__)
     if probe is not None:
-        fastapi = next((v for v in [app, *vars(module).values()] if isinstance(v, FastAPI)), None)
+        fastapi = fastapi_of(app)
         if fastapi is None:
             control.send("broken", stage="app", found=type(app).__name__, fastapi=[])
             raise BrokenSubmissionError
@@ -91,6 +91,12 @@ def load(root: Path, control: Control, code: LearnersCode, probe: str | None = N
         getattr(importlib.import_module(name), function)(fastapi)
     asgi: Asgi = app
     return asgi
+
+
+def fastapi_of(app: Any) -> FastAPI | None:
+    """The FastAPI application that `app` is; where it is something around one, the one that `app.main` names."""
+    named = vars(sys.modules["app.main"]).values() if "app.main" in sys.modules else ()
+    return next((value for value in (app, *named) if isinstance(value, FastAPI)), None)
 
 
 def enter_submission(root: Path) -> None:

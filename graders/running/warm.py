@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import inspect
 import json
 import os
 import selectors
@@ -56,6 +57,8 @@ def preload(names: Iterable[str]) -> None:
     for name in missing:
         with contextlib.suppress(Exception):  # whoever needs it will hear why it cannot be imported
             importlib.import_module(name)
+    with contextlib.suppress(OSError):
+        inspect.getsourcelines(preload)  # as FastAPI does for a route's first request: compiles a long pattern
     gc.enable()
     gc.collect()
     gc.freeze()

@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from graders.exact.result import ExactResult
+from graders.exact import launched
+from graders.exact.result import ExactBurst, ExactResult, Stop
 from graders.exact.run import run_exact
 from graders.exact.scenario import Burst, Limits, predictions
+from graders.measuring.timeline import Timeline
+from graders.running.launcher import Launcher
 from graders.selftests.exact_shapes import write_submission
 from graders.selftests.test_exact_limits import route
+from graders.submission import Submission
 
 COMPUTE = (
     "def compute(seconds):\n    end = time.thread_time() + seconds\n    while time.thread_time() < end:\n        pass\n"
@@ -103,3 +108,53 @@ def test_processes_of_the_import_do_not_matter(tmp_path_factory: pytest.TempPath
 
     assert (result.cannot_judge, result.stop) == (None, None)
     assert result.bursts[0].timeline.wall_s == pytest.approx(0.1, abs=1e-6)
+
+
+def test_routes_that_are_built_late_do_not_matter(tmp_path: Path) -> None:
+    """FastAPI builds the routes of an included router at the first request: no computing of that request's."""
+    code = "from fastapi import APIRouter\nrouter = APIRouter()\n" + "".join(
+        f"class Answer{n}(BaseModel):\n    a: int\n    b: list[str]\n\n"
+        f'@router.post("/{n}")\nasync def route_{n}(asked: Answer{n}) -> Answer{n}:\n    return asked\n\n'
+        for n in range(80)
+    )
+    code += (
+        '@router.post("/predict")\nasync def predict():\n    await asyncio.sleep(0.1)\n\napp.include_router(router)\n'
+    )
+    root = write_submission(tmp_path / "submission", code)
+
+    result = run_exact(root, (Burst("five", predictions(5)),))
+
+    assert (result.cannot_judge, result.stop) == (None, None)
+    assert result.bursts[0].timeline.wall_s == pytest.approx(0.1, abs=1e-6)
+
+
+def computed(*times: float, stop: Stop | None = None) -> list[ExactResult]:
+    """Runs that computed so much, as multiples of what may be left out."""
+    return [ExactResult((ExactBurst("two", Timeline(()), computing=each),), stop) for each in times]
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        computed(0.9),
+        computed(1.4, 0.7),
+        computed(1.4, 1.3, 0.8),
+        computed(1.4, 1.3, 1.2),
+        computed(3.1),
+        computed(1.4, stop=Stop("stuck", "waits for itself", "serve")),
+    ],
+)
+async def test_noise_is_no_computing(runs: list[ExactResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a burst computed a little too much it is run again, three times at most; the last run counts."""
+    left = iter(runs)
+
+    async def run(*_: object) -> ExactResult:
+        return next(left)
+
+    monkeypatch.setattr(launched, "_run", run)
+    with Launcher() as launcher:
+        submission = Submission.at(write_submission(tmp_path / "submission", CASES["computes"][0]))
+        result = await launched.judge(launcher, submission, (Burst("two", predictions(2)),))
+
+    assert result == runs[-1]
+    assert next(left, None) is None

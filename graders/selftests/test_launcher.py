@@ -113,6 +113,23 @@ async def test_events_are_in_order(start: Start) -> None:
     assert (await event(child, "told_again"))["spec"] == {"number": 7}
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_interrupted_at_once(start: Start, turns: int) -> None:
+    """Whoever is interrupted while the first connection is made, at any turn of the loop, still ends the child."""
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, complaint: complaints.append(complaint))
+    child = start("wait")
+    listening = asyncio.create_task(child.listen())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    listening.cancel()
+    await asyncio.wait([listening])
+    await child.end()
+    await hang_up(child)
+
+    assert (child.is_over, complaints) == (True, [])
+
+
 async def test_questions(start: Start) -> None:
     """A question gets its own answer; one that nobody answers gets none."""
     child = start("wait")
