@@ -13,6 +13,9 @@ import socket
 import threading
 from typing import Any
 
+NO_ORDER = bytes(4)
+"""In the place of an order's length: the lab needs the warm process no longer."""
+
 
 class Control:
     """The child's end of the socket; safe to use from any thread."""

@@ -20,6 +20,7 @@ from typing import Any
 
 from graders.expect import GraderFaultError
 from graders.running.confine import VARIABLE, Confinement
+from graders.running.control import NO_ORDER
 
 WARM = Path(__file__).with_name("warm.py")
 CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds")
@@ -218,7 +219,7 @@ class Launcher:
         self._once: list[subprocess.Popen[bytes]] = []
         if fork:
             self._orders, theirs = socket.socketpair()
-            self._warm = self._python(str(theirs.fileno()), pass_fds=(theirs.fileno(),))
+            self._warm = self._python(str(theirs.fileno()), str(self.scratch), pass_fds=(theirs.fileno(),))
             theirs.close()
 
     def _python(self, *arguments: str, pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
@@ -277,6 +278,8 @@ class Launcher:
     def begin_close(self) -> None:
         """Have every child ended, without waiting for it."""
         if self._fork and self is not Launcher._lent:
+            with contextlib.suppress(OSError):  # it may have ended, or was told so before
+                self._orders.send(NO_ORDER)  # without this it would take the lab for dead, and clean up in its place
             self._orders.close()
 
     def close(self) -> None:

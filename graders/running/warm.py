@@ -1,11 +1,12 @@
 """A process that has the frameworks imported and forks one child per start; run as a script, never imported by the lab.
 
-    python -I warm.py FD                    POSIX: wait for orders on this socket, fork for each
+    python -I warm.py FD SCRATCH            POSIX: wait for orders on this socket, fork for each
     python -I warm.py --once PORT TOKEN     elsewhere: be the child oneself, connected over loopback
 
 An order is four bytes of length and a JSON object `{"entry": "module:function", "spec": {...}}`; with it travel a
 socket for the child's fate, the child's control socket and, for a service, its listening socket. The fate (process
-id, exit code, signal, peak memory) is told by this process; the child does not have that socket.
+id, exit code, signal, peak memory) is told by this process; the child does not have that socket. A length of zero is
+the lab's farewell. Where the socket closes without one, the lab was killed, and its scratch folder is removed here.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import inspect
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -30,7 +32,7 @@ sys.path.insert(0, LAB)
 
 from graders.running import linux, sweep  # noqa: E402
 from graders.running.confine import VARIABLE, Confinement  # noqa: E402
-from graders.running.control import Control  # noqa: E402
+from graders.running.control import NO_ORDER, Control  # noqa: E402
 from graders.running.limits import LOOK_EVERY_S, Excess, Limits, Overseer, limit_this_process  # noqa: E402
 
 PRELOAD = (
@@ -67,8 +69,9 @@ def preload(names: Iterable[str]) -> None:
 class Warm:
     """The forking process: its orders, its children, their ends."""
 
-    def __init__(self, orders: socket.socket, confinement: Confinement) -> None:
+    def __init__(self, orders: socket.socket, scratch: Path, confinement: Confinement) -> None:
         self._orders = orders
+        self._scratch: Path | None = scratch
         self._confinement = confinement
         self._children: dict[int, socket.socket] = {}
         self._overseers: dict[int, Overseer] = {}
@@ -102,6 +105,9 @@ class Warm:
         try:
             head, fds, _, _ = socket.recv_fds(self._orders, 4, 8)
             if len(head) < 4:
+                return False
+            if head == NO_ORDER:
+                self._scratch = None  # the lab is alive, and may read there until it removes it
                 return False
             payload = b""
             while len(payload) < int.from_bytes(head, "big"):
@@ -195,6 +201,8 @@ class Warm:
         for pid in self._children:
             sweep.kill_tree(pid)
         sweep.kill_orphans(())
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
 
 def run_entry(
@@ -235,7 +243,7 @@ def _folder(order: dict[str, Any]) -> Path | None:
     return Path(output).parent if output else None
 
 
-def serve_orders(fd: int) -> None:
+def serve_orders(fd: int, scratch: str) -> None:
     """Be the forking process."""
     confinement = Confinement.from_environment(os.environ)
     os.environ.pop(VARIABLE, None)
@@ -245,7 +253,7 @@ def serve_orders(fd: int) -> None:
         linux.adopt_orphans()
     orders = socket.socket(fileno=fd)
     preload(PRELOAD)
-    Warm(orders, confinement).run()
+    Warm(orders, Path(scratch), confinement).run()
     os._exit(0)  # without taking a hundred modules apart first
 
 
@@ -267,4 +275,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "--once":
         serve_once(int(sys.argv[2]), sys.argv[3])
     else:
-        serve_orders(int(sys.argv[1]))
+        serve_orders(int(sys.argv[1]), sys.argv[2])

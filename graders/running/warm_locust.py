@@ -25,4 +25,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "--once":
         warm.serve_once(int(sys.argv[2]), sys.argv[3])
     else:
-        warm.serve_orders(int(sys.argv[1]))
+        warm.serve_orders(int(sys.argv[1]), sys.argv[2])
