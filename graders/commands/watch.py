@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from rich.text import Text
@@ -33,6 +33,8 @@ PRELOAD = ("pytest", "pytest_asyncio.plugin", "httpx", "anyio._backends._asyncio
 
 
 LIVE_REPORT = "live.json"
+LOOK_EVERY_MS = 1000
+EVERYTHING = ("**",)
 PAGE_PORT = 8642
 """Where the page is served, if nothing else is there: the same every time, so that an open tab finds it again."""
 
@@ -50,9 +52,10 @@ def watch(name: str | None, poll: bool, folder: Path | None, page: bool = False)
         try:
             if server is not None:
                 out.print(Text(f"The page: {server.url}", "bold"))
+            graded = submission.fingerprint(EVERYTHING)
             run.start(time.monotonic())
             out.print(Text(f"Watching {submission.root} for {exercise.id}; Ctrl-C stops.", "dim"))
-            for changed_at in _saves(submission, poll):
+            for changed_at in saves(submission, poll, graded):
                 run.cancel()
                 run.start(changed_at)
         except KeyboardInterrupt:
@@ -93,17 +96,31 @@ class PageServer:
         self._process.wait()
 
 
-def _saves(submission: Submission, poll: bool) -> Iterator[float]:
-    """The moment (`time.monotonic()`) of each change to a file that counts."""
+def saves(submission: Submission, poll: bool, before: str) -> Generator[float]:
+    """The moment (`time.monotonic()`) of each change to a file that counts, compared to the fingerprint `before`.
+
+    What no event tells of, because it was saved while the watcher was being set up, or on a file system that has no
+    events, is found by looking once a second.
+    """
     from watchfiles import DefaultFilter, watch
 
-    before = submission.fingerprint(("**",))
     watched = [str(submission.root / part) for part in submission.parts()]
     for _ in watch(
-        *watched, watch_filter=DefaultFilter(), step=10, debounce=200, force_polling=poll or None, raise_interrupt=True
+        *watched,
+        watch_filter=DefaultFilter(),
+        step=10,
+        debounce=200,
+        rust_timeout=LOOK_EVERY_MS,
+        yield_on_timeout=True,
+        force_polling=poll or None,
+        raise_interrupt=True,
     ):
         now = time.monotonic()
-        if (after := submission.fingerprint(("**",))) != before:
+        try:
+            after = submission.fingerprint(EVERYTHING)
+        except OSError:
+            continue  # an editor's file that went while it was read; the next look is a second away at most
+        if after != before:
             before = after
             yield now
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,11 @@ import psutil
 import pytest
 
 from graders.commands.reset import _shared
+from graders.commands.watch import EVERYTHING, saves
 from graders.curriculum import EXERCISES, exercise
 from graders.selftests.ahead import Ahead
 from graders.selftests.small_lab import SOLUTION, Ran, SmallLab
+from graders.submission import Submission
 
 SOON_S = 40.0
 MINE = "# größe: mine\napp = 'a long evening of work'\n"
@@ -532,6 +535,18 @@ def test_watch_in_ascii(watched: Callable[..., tuple[SmallLab, Watching]]) -> No
     assert printed.isascii()
     assert "--- exercise2, " in printed
     assert "+ counts" in printed and "Traceback" not in printed
+
+
+def test_a_save_before_the_watcher_is_there(tmp_path: Path) -> None:
+    """What was saved after the first grading began, and before anybody watched, is noticed all the same."""
+    submission = Submission.at(SmallLab(tmp_path).root)
+    graded = submission.fingerprint(EVERYTHING)
+    (submission.root / "app/answers.py").write_text("ANSWERS = {}  # changed\n", encoding="utf-8")
+
+    noticed = saves(submission, poll=False, before=graded)
+
+    assert next(noticed) <= time.monotonic()
+    noticed.close()
 
 
 def test_a_save_while_grading(watched: Callable[..., tuple[SmallLab, Watching]], tmp_path: Path) -> None:
