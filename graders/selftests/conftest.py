@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from graders.selftests.small_lab import SmallLab
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as `nohup` and a script's `&` leave it to every child
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
