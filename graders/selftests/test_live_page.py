@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -106,7 +107,9 @@ def test_watch_serves_the_page_and_ends_it(tmp_path: Path) -> None:
     """`lab watch --page` prints where the page is; when it ends, nobody listens there any more."""
     command = [sys.executable, "-P", "-m", "graders.cli", "watch", "exercise0", "--page"]
     env = {**os.environ, "LAB_STATE": str(tmp_path), "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, cwd=LAB, env=env, stdout=subprocess.PIPE, text=True) as watch:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=LAB, env=env, stdout=pipe, text=True) as watch, contextlib.ExitStack() as stack:
+        stack.callback(watch.kill)  # one that has not ended as it should would be waited for without an end
         assert watch.stdout is not None
         lines = iter(watch.stdout.readline, "")
         told = next(line for line in lines if "The page: " in line)
