@@ -344,6 +344,47 @@ def test_the_quotes_of_a_shell_do_not_hide_the_load(folder: Folder, host: str) -
     assert [load.calls(files.service) for load in files.compose.load] == [True]
 
 
+LOAD_STAGE = "FROM python:3.12 AS load\nRUN pip install locust\n{}\nFROM python:3.12 AS service\nCMD python -m app\n"
+
+
+@pytest.mark.parametrize(
+    ("stage", "service", "calls"),
+    [
+        ('ENTRYPOINT ["locust", "-f", "/f.py"]', "command: --host=http://api:8000", [True]),
+        ('ENTRYPOINT ["locust"]\nCMD ["--host", "http://api:8000"]', "", [True]),
+        ("ENV LOCUST_HOST=http://api:8000\nCMD locust -f /f.py --headless", "", [True]),
+        ('CMD ["locust", "--host", "http://localhost:8000"]', "", [False]),
+        ('ENTRYPOINT ["locust"]\nCMD ["--host", "http://api:8000"]', "command: --host=http://localhost:8000", [False]),
+        ('CMD ["locust", "--host", "http://api:8000"]', "entrypoint: sleep 1", []),
+        ('CMD ["python", "-m", "http.server"]', "", []),
+    ],
+)
+def test_load_in_a_stage_of_its_own(folder: Folder, stage: str, service: str, calls: list[bool]) -> None:
+    """What a stage starts is what its service runs, as far as the compose file puts nothing in its place."""
+    image = "build: {context: ., target: load}"
+    text = COMPOSE.replace("image: locustio/locust:2.42.6", image).replace(
+        "command: -f /f.py --host=http://api:8000", service
+    )
+    files = folder(Dockerfile=LOAD_STAGE.format(stage), compose=text)
+
+    assert files.service is not None
+    assert [load.calls(files.service) for load in files.compose.load] == calls
+
+
+def test_load_that_builds_upon_locust(folder: Folder) -> None:
+    """An image that builds upon Locust's own runs Locust; so does one whose Dockerfile stands in the compose file."""
+    inline = 'build:\n      dockerfile_inline: |\n        FROM locustio/locust:2.42.6\n        CMD ["--host", "http://api:8000"]\n'
+    on_locust = LOAD_STAGE.format("").replace("FROM python:3.12 AS load", "FROM locustio/locust:2.42.6 AS load")
+    for image in ("build: {context: ., target: load}\n    command: --host=http://api:8000", inline):
+        text = COMPOSE.replace("image: locustio/locust:2.42.6", image).replace(
+            "    command: -f /f.py --host=http://api:8000\n", ""
+        )
+        files = folder(Dockerfile=on_locust, compose=text)
+
+        assert files.service is not None
+        assert [load.calls(files.service) for load in files.compose.load] == [True]
+
+
 @pytest.mark.parametrize(
     ("host", "reaches"),
     [

@@ -35,11 +35,22 @@ def file_in(folder: Path) -> Path | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Built:
+    """What the image that a service builds brings along: what it builds upon, what it starts, its environment."""
+
+    base: str
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
-    """One service, with the defaults of Compose filled in."""
+    """One service, with the defaults of Compose filled in; `built` is known where its Dockerfile can be read."""
 
     name: str
     data: Mapping[str, Any]
+    built: Built | None = None
 
     @property
     def builds(self) -> Mapping[str, Any] | None:
@@ -89,15 +100,17 @@ class Service:
 
     @property
     def words(self) -> list[str]:
-        """What its command and entrypoint consist of."""
-        parts = [*_listed(self.data.get("entrypoint")), *_listed(self.data.get("command"))]
-        return [word for part in parts for word in _bare_words(part)]
+        """What it starts, word by word: its own entrypoint and command, and the image's where it has none."""
+        entrypoint, command = _listed(self.data.get("entrypoint")), _listed(self.data.get("command"))
+        if self.built is not None and not entrypoint:  # an entrypoint of the file's forgets the image's command, too
+            entrypoint, command = list(self.built.entrypoint), command or list(self.built.command)
+        return [word for part in (*entrypoint, *command) for word in _bare_words(part)]
 
     @property
     def runs_locust(self) -> bool:
-        """Whether it runs Locust: by its image, its command, or what it builds."""
+        """Whether it runs Locust: by its image, what it starts, or what it builds."""
         build = dict(self.builds or {})
-        described = [str(self.data.get("image", "")), *self.words]
+        described = [str(self.data.get("image", "")), self.built.base if self.built else "", *self.words]
         described += [str(build.get(key, "")) for key in ("dockerfile", "dockerfile_inline", "target")]
         return any("locust" in text.lower() for text in described)
 
@@ -115,7 +128,8 @@ class Service:
         if any(inside == 80 for _, inside in other.ports):
             ports.append("")
         urls = {f"http://{name}{port}" for name in names for port in ports}
-        said = [*self.words, *self.env.values()]
+        env = {**(self.built.env if self.built else {}), **self.env}
+        said = [*self.words, *env.values()]
         return any(text.rstrip("/").endswith(url) for text in said for url in urls)
 
 

@@ -71,6 +71,11 @@ class Dockerfile:
             return earlier[int(name)] if int(name) < before else None
         return next((s for s in reversed(earlier) if s.name and s.name == name.lower()), None)
 
+    def up_to(self, target: str) -> Dockerfile:
+        """What a build with this target builds; the whole where the target is empty or unknown."""
+        found = self.stage(target, before=len(self.stages)) if target else None
+        return Dockerfile(self.stages[: found.number + 1]) if found is not None else self
+
     @property
     def final(self) -> list[Stage]:
         """The stages whose layers end in the image."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 
 from graders.expect import Unmet
 from graders.running.containers import compose, dockerfile
-from graders.running.containers.compose import Compose, Service, health_in
+from graders.running.containers.compose import Built, Compose, Service, health_in
 from graders.running.containers.context import Context
 from graders.running.containers.dockerfile import Dockerfile
 from graders.running.containers.listening import USUAL_PORT, Overrides, port_inside
-from graders.running.containers.starting import Health, Start, health_of, start_of
+from graders.running.containers.starting import Health, Start, health_of, start_of, words_of
 
 MAX_BYTES = 2**20
 
@@ -56,7 +57,8 @@ class Files:
     @functools.cached_property
     def _compose(self) -> Compose | Unmet | None:
         try:
-            return compose.read(self.root, self._scratch)
+            found = compose.read(self.root, self._scratch)
+            return found and replace(found, services=tuple(replace(s, built=self._built(s)) for s in found.services))
         except compose.InvalidError as error:
             file = compose.file_in(self.root)
             name = file.name if file else "compose.yaml"
@@ -67,6 +69,25 @@ class Files:
                 f"{name}: which line does it complain about, and what belongs there?",
                 cause="compose",
             )
+
+    def _built(self, service: Service) -> Built | None:
+        """What the image of a service brings along; `None` where it builds none, or none that can be read here."""
+        build = service.builds or {}
+        if "dockerfile_inline" in build:
+            try:
+                read = dockerfile.read(str(build["dockerfile_inline"]))
+            except dockerfile.UnreadableError:
+                return None
+        elif service.is_built_from(self.root) and not isinstance(self._dockerfile, Unmet):
+            read = self._dockerfile
+        else:
+            return None
+        image = read.up_to(str(build.get("target", "")))
+        start = start_of(image, self.text)
+        entrypoint, command = (
+            tuple(words_of(step, self.text)) if step is not None else () for step in (start.entrypoint, start.command)
+        )
+        return Built(image.image, entrypoint, command, image.env)
 
     @property
     def compose(self) -> Compose:
