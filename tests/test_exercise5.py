@@ -184,6 +184,13 @@ def test_healthcheck(files, expect):
         look_at="how does an orchestrator learn that the process lives but no longer answers?",
     )
     expect(
+        health.kind in ("CMD", "CMD-SHELL"),
+        did=did,
+        saw=f"{health.at}: {health.kind} stands where Docker expects CMD; to Docker this is no health check",
+        wanted="CMD before the command (in a list of the compose file: CMD or CMD-SHELL)",
+        look_at=f"{health.at}: which word says that a command follows?",
+    )
+    expect(
         health.asks_health,
         did=did,
         saw=f"{health.at}: {' '.join(health.test)}",
@@ -421,7 +428,7 @@ async def test_becomes_healthy(bench, files, expect):
     expect(
         bool(command) and not is_off,
         did=did,
-        saw="the compose file turns it off" if is_off else "the image has none",
+        saw="the compose file turns it off" if is_off else "there is none that begins with CMD or CMD-SHELL",
         wanted="a health check",
         look_at="HEALTHCHECK, or healthcheck in the compose file",
     )

@@ -116,6 +116,23 @@ def test_curl_is_known_to_be_absent(folder: Folder, base: str, brought: str, mis
     assert missing == missing_program(health, files.dockerfile)
 
 
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("HEALTHCHECK CMD curl -f http://127.0.0.1:8000/health", "CMD-SHELL"),
+        ('HEALTHCHECK --interval=5s CMD ["curl", "-f", "http://127.0.0.1:8000/health"]', "CMD"),
+        ("HEALTHCHECK cmd curl -f http://127.0.0.1:8000/health", "CMD-SHELL"),
+        ("HEALTHCHECK curl -f http://127.0.0.1:8000/health", "curl"),
+        ("HEALTHCHECK --interval=5s \\\n  --retries=2 curl -f http://127.0.0.1:8000/health", "curl"),
+    ],
+)
+def test_a_health_check_begins_with_cmd(folder: Folder, line: str, kind: str) -> None:
+    """Docker refuses to build with anything else."""
+    _, health = folder(Dockerfile=f"FROM python:3.12\n{line}").health
+
+    assert health is not None and health.kind == kind
+
+
 # --- the build context -----------------------------------------------------------------------------------------------
 
 LIST_OF_WHAT_STAYS_OUT = ".git\n.venv\n**/__pycache__\n.pytest_cache\ntests\n"

@@ -74,12 +74,17 @@ def words_of(step: Step, read_text: ReadText) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """A health check: its command as Docker keeps it (CMD or CMD-SHELL first) and where it is written."""
+    """A health check: its command as Docker keeps it, its kind first, and where it is written."""
 
     test: tuple[str, ...]
     at: str
     words: tuple[str, ...]
     programs: tuple[str, ...]
+
+    @property
+    def kind(self) -> str:
+        """CMD or CMD-SHELL; whatever else stands in their place is no check to Docker."""
+        return self.test[0]
 
     @property
     def asks_health(self) -> bool:
@@ -93,6 +98,8 @@ def health_of(dockerfile: Dockerfile, read_text: ReadText) -> Health | None:
     if step is None or not step.args or step.args[0].upper() == "NONE":
         return None
     kind = "CMD" if step.is_exec else "CMD-SHELL"
+    if step.args[0].upper() != "CMD":
+        kind = step.text.split()[1 + len(step.flags)]
     programs = tuple(c.program for c in commands_of(step))
     return Health((kind, *step.args[1:]), step.at, tuple(words_of(step, read_text)), programs)
 
