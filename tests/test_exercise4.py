@@ -88,7 +88,8 @@ async def test_workers(programs, payloads, tuning, expect):
     two = started[0]
     burned = await tuning.burn(two, payloads, wanted=2)
 
-    expect.show(" + ".join(f"{burned.cpu_s[pid]:.1f}" for pid in burned.burners) + " s", burned.picture)
+    figures = " + ".join(f"{burned.cpu_s[pid]:.1f}" for pid in burned.burners)
+    expect.show(f"{figures or 0} s", burned.picture)
     did = f"{two.did}, then sent {len(burned.answers)} POST /predict/cpu on fresh connections"
     expect(
         sum(burned.calls.values()) >= len(burned.answers),
@@ -100,7 +101,9 @@ async def test_workers(programs, payloads, tuning, expect):
     expect(
         len(burned.burners) >= 2,
         did=did,
-        saw=f"{tuning.require.processes(len(burned.burners))} did all the computing",
+        saw=f"{tuning.require.processes(len(burned.burners))} did all the computing"
+        if burned.burners
+        else "no process that called app.model.infer used the time that it takes",
         wanted="two processes that compute, each with processor time of its own",
         look_at="the handler of /predict/cpu: which process computes, and has every worker one?",
     )

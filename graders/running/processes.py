@@ -55,6 +55,16 @@ def cpu_s(processes: Iterable[psutil.Process]) -> dict[int, float]:
     return used
 
 
+def ended_children_s(processes: Iterable[psutil.Process]) -> float:
+    """Processor time of children that have ended and that one of the processes waited for, in seconds."""
+    used = 0.0
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            used += times.children_user + times.children_system
+    return used
+
+
 def some_run(processes: Iterable[psutil.Process]) -> bool:
     """Whether one of the processes runs right now, or would if it got a processor."""
     for process in processes:

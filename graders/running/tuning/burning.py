@@ -55,7 +55,7 @@ async def burn(program: Program, payloads: Payloads, wanted: int) -> Burned:
     """
     await program.ready()
     mark = program.model_log.mark()
-    before = processes.cpu_s(program.processes())
+    before, ended_before_s = processes.cpu_s(program.processes()), processes.ended_children_s(program.processes())
     seen: dict[int, float] = {}  # a process may end before the last look
     ids: dict[int, int] = {}
     answers: list[Answer] = []
@@ -69,7 +69,15 @@ async def burn(program: Program, payloads: Payloads, wanted: int) -> Burned:
         ids |= processes.own_ids(tree)
         calls = by_process(program.model_log.since(mark, "infer"))
         here = {ids.get(pid, pid): count for pid, count in calls.items()}
-        burned = Burned(processes.shares(before, seen), here, tuple(answers))
+        used = processes.shares(before, seen)
+        used |= _of_ended(here, used, processes.ended_children_s(tree) - ended_before_s)
+        burned = Burned(used, here, tuple(answers))
         if len(burned.burners) >= wanted:
             break
     return burned
+
+
+def _of_ended(calls: Mapping[int, int], used: Mapping[int, float], ended_s: float) -> dict[int, float]:
+    """The part of each process that called the model and has ended: a process for each prediction computes, too."""
+    gone = {pid: count for pid, count in calls.items() if pid not in used}
+    return {pid: ended_s * count / sum(gone.values()) for pid, count in gone.items()}
