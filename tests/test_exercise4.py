@@ -440,13 +440,13 @@ async def test_micro_batching(programs, payloads, tuning, exact, expect):
     )
 
     trickle = await tuning.decide(
-        lambda: tuning.crowd(narrow, TRICKLE, trickles=True),
+        lambda: tuning.crowd(narrow, TRICKLE, tuning.trickling),
         lambda seen: tuning.closes_in_time(seen, WAIT_S),
         lambda _: programs.machine.answers_within(FIRST_WAITS_S, payloads.predictions(TRICKLE)),
     )
     trickle = await exact.decided(
         trickle,
-        lambda: exact.crowd(narrow, tuning.one_by_one(tuning.growing(TRICKLE))),
+        lambda: exact.crowd(narrow, tuning.trickling(TRICKLE)),
         lambda seen: tuning.closes_in_time(seen, WAIT_S),
     )
     did = f"{narrow.did}, then sent {TRICKLE} POST /predict/batched, one each 20 ms{exact.said}"
@@ -462,15 +462,17 @@ async def test_micro_batching(programs, payloads, tuning, exact, expect):
         look_at="how long does a batch wait: counted from its first request, or anew from each?",
     )
 
-    spoilt = await tuning.crowd(narrow, 8, bad=3)
-    for answer in spoilt.answers:
-        is_bad = answer.user == 3
+    spoilt = await tuning.crowd(narrow, 8, tuning.spoilt)
+    for number, answer in enumerate(spoilt.answers, 1):
+        is_bad = answer.user == tuning.BAD
         expect(
             answer.status == (422 if is_bad else 200),
-            did="sent 8 POST /predict/batched at the same moment, the fourth with feature_1 = -1",
-            saw=f"{'the fourth' if is_bad else 'another one'} was answered {answer.status or 'not at all'}",
+            did="sent 8 POST /predict/batched at the same moment, the fourth with feature_1 = -1, the last two alike",
+            saw=f"number {number} was answered {answer.status or 'not at all'}",
             wanted="422 for the fourth, 200 for all others",
-            look_at="the results of app.model.infer_batch: what is there in the place of a bad item?",
+            look_at="the results of app.model.infer_batch: what is there in the place of a bad item?"
+            if answer.status is not None
+            else "how does a result find its caller, where two ask for the same?",
         )
 
     alone = await tuning.decide(

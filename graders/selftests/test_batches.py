@@ -9,7 +9,7 @@ import pytest
 from graders.measuring.attempts import Sight
 from graders.measuring.timeline import Answer, Timeline
 from graders.running.model_log import Call
-from graders.running.tuning.batches import EVERY_S, Batched, closes_in_time, growing, one_by_one
+from graders.running.tuning.batches import BAD, EVERY_S, Batched, closes_in_time, spoilt, trickling
 
 WAIT_S = 0.1
 SENT_S = [EVERY_S * at for at in range(26)]
@@ -40,6 +40,15 @@ def test_batches_that_close_in_time(seen: Batched, sight: Sight) -> None:
     assert closes_in_time(seen, WAIT_S) is sight
 
 
-def test_one_by_one() -> None:
+def test_trickling() -> None:
     """Each request comes 20 ms after the one before."""
-    assert [request.at_s for request in one_by_one(growing(3))] == [0.0, 0.02, 0.04]
+    assert [request.at_s for request in trickling(3)] == [0.0, 0.02, 0.04]
+
+
+def test_spoilt() -> None:
+    """The fourth is bad, the last two are alike, all others differ."""
+    features = [request.json["feature_1"] for request in spoilt(8)]
+
+    assert [at for at, feature in enumerate(features) if feature < 0] == [BAD]
+    assert features[6] == features[7]
+    assert len(set(features)) == 7

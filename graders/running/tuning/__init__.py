@@ -8,7 +8,7 @@ from graders.running.programs import Programs
 from graders.running.replies import after
 from graders.running.tuning import faults, hangups, mishaps, require
 from graders.running.tuning.answering import answering
-from graders.running.tuning.batches import closes_in_time, crowd, growing, one_by_one, shares_calls
+from graders.running.tuning.batches import BAD, closes_in_time, crowd, growing, shares_calls, spoilt, trickling
 from graders.running.tuning.burning import burn
 from graders.running.tuning.counting import counted, settled_count
 from graders.running.tuning.in_exact_time import InExactTime, is_under
@@ -19,6 +19,7 @@ from graders.running.tuning.store_crowd import crowd_at_the_store
 from graders.running.tuning.threads import threaded_burst
 
 __all__ = [
+    "BAD",
     "BURST",
     "LIMIT",
     "Finding",
@@ -40,12 +41,13 @@ __all__ = [
     "is_under",
     "limited_burst",
     "mishaps",
-    "one_by_one",
     "overtake",
     "recovered",
     "require",
     "settled_count",
     "shares_calls",
     "sight_of",
+    "spoilt",
     "threaded_burst",
+    "trickling",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PATH = "/predict/batched"
 LIMIT_S = 8.0
 EVERY_S = 0.02
+BAD = 3
 STEP = 1.3
 """Neighbouring items differ by this factor, so that their scores, which grow like logarithms, lie clearly apart."""
 
@@ -100,23 +101,26 @@ def closes_in_time(seen: Batched, wait_s: float) -> Sight:
     return Sight.SHOWN if was_early and len(seen.calls) >= 3 else Sight.UNCLEAR
 
 
-def growing(count: int, offset: float = 0.0, bad: int | None = None) -> list[Request]:
-    """So many requests whose features grow; the one numbered `bad` has a negative one."""
-    return [
-        Request("POST", PATH, {"feature_1": -1.0 if at == bad else STEP**at + offset, "feature_2": 2.0})
-        for at in range(count)
-    ]
+def growing(count: int, offset: float = 0.0) -> list[Request]:
+    """So many requests whose features grow."""
+    return [Request("POST", PATH, {"feature_1": STEP**at + offset, "feature_2": 2.0}) for at in range(count)]
 
 
-def one_by_one(requests: Sequence[Request]) -> list[Request]:
-    """The same requests, one each 20 ms."""
-    return [replace(request, at_s=EVERY_S * at) for at, request in enumerate(requests)]
+def spoilt(count: int, offset: float = 0.0) -> list[Request]:
+    """The same requests, but that the one numbered `BAD` has a negative feature, and the last two are alike."""
+    requests = growing(count, offset)
+    requests[BAD] = replace(requests[BAD], json={"feature_1": -1.0, "feature_2": 2.0})
+    return [*requests[:-1], requests[-2]]
 
 
-async def crowd(program: Program, count: int, bad: int | None = None, trickles: bool = False) -> Batched:
-    """Send `count` batched predictions with growing features, at once or one by one; `bad` has a negative one."""
+def trickling(count: int, offset: float = 0.0) -> list[Request]:
+    """Requests whose features grow, one each 20 ms."""
+    return [replace(request, at_s=EVERY_S * at) for at, request in enumerate(growing(count, offset))]
+
+
+async def crowd(program: Program, count: int, kind: Callable[[int, float], list[Request]] = growing) -> Batched:
+    """Send `count` batched predictions of a kind."""
     await program.ready()
     mark = program.model_log.mark()
-    requests = growing(count, mark / 1000, bad)  # no payload twice
-    timeline = await program.burst(one_by_one(requests) if trickles else requests, LIMIT_S)
+    timeline = await program.burst(kind(count, mark / 1000), LIMIT_S)  # no payload of an earlier crowd
     return Batched(timeline, tuple(program.model_log.since(mark, "infer_batch")))

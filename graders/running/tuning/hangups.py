@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from graders.measuring.wire import Connection
+from graders.running.tuning.limits import recovered
 
 if TYPE_CHECKING:
     from graders.running.program import Program
@@ -15,9 +16,11 @@ COUNT = 6
 
 
 async def of_all_kinds(program: Program, payloads: Payloads) -> None:
-    """Several clients of each kind, one kind after another."""
-    await during_the_prediction(program, payloads)
+    """Several clients of each kind, each kind when all places are free again: else it would only be turned away."""
     await during_the_request(program, payloads)
+    await recovered(program, payloads)
+    await during_the_prediction(program, payloads)
+    await recovered(program, payloads)
     await at_once(program, payloads)
 
 
