@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from graders.measuring.objective import MAX_FAILURE_RATIO, P95_OBJECTIVE_MS, LoadStep, find_breaking_point
 
 RANDOM_CASES = 300
 MAX_STEPS = 9
+FALLING = 0.3
+"""This part of the cases comes down the way it went up, after its peak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,21 @@ def telling_cases() -> Iterator[Case]:
     yield _case("just above 250 ms misses", good, good, (P95_OBJECTIVE_MS + 0.5, 0.0), slow)
     yield _case("just above 1 % of failures misses", good, (120.0, 0.011), (120.0, 0.011), good)
     yield _case("the blip is the last step but one", good, good, slow, good)
-    uneven = zip((10, 12, 24, 40, 80), (good, good, good, slow, slow), strict=True)
-    yield Case("the steps are not even", tuple(LoadStep(users, users * 0.9, *kind) for users, kind in uneven))
+    yield _with_users("the steps are not even", (10, 12, 24, 40, 80), (good, good, good, slow, slow))
+    peak = (20, 40, 80, 100, 40)
+    yield _with_users("the crowd falls after its peak, where it missed", peak, (good, good, good, slow, good))
+    yield _with_users("the crowd falls after its peak, and misses there", peak, (good, good, good, good, slow))
+    back = (10, 20, 40, 20, 10)
+    yield _with_users("the same users come again on the way down", back, (good, slow, good, slow, good))
+    yield _with_users("it misses on the way down, at users that it has met", back, (good, good, good, slow, slow))
 
 
 def _case(about: str, *kinds: tuple[float, float]) -> Case:
     return Case(about, tuple(LoadStep(10 * i, 9.0 * i, *kind) for i, kind in enumerate(kinds, start=1)))
+
+
+def _with_users(about: str, users: Sequence[int], kinds: Sequence[tuple[float, float]]) -> Case:
+    return Case(about, tuple(LoadStep(n, n * 0.9, *kind) for n, kind in zip(users, kinds, strict=True)))
 
 
 def random_cases(random_: random.Random, count: int = RANDOM_CASES) -> list[Case]:
@@ -73,6 +84,8 @@ def random_cases(random_: random.Random, count: int = RANDOM_CASES) -> list[Case
     cases = []
     for _ in range(count):
         users = sorted(random_.sample(range(1, 200), random_.randint(1, MAX_STEPS)))
+        if random_.random() < FALLING:
+            users += reversed(users[: random_.randint(0, len(users) - 1)])
         steps = tuple(LoadStep(n, round(n * random_.uniform(0.2, 2), 1), *_kind(random_)) for n in users)
         cases.append(Case("steps drawn at random", steps))
     return sorted(cases, key=lambda case: len(case.steps))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from graders.measuring.load_record import (
     measured,
     named_indexes,
 )
+from graders.measuring.mix import is_prediction
 from graders.measuring.objective import LoadStep
 
 SHORT_STEP = 0.5
@@ -101,12 +102,31 @@ def report_trouble(report: Any) -> str:
     users, steps = report["breaking_point_users"], report["steps"]
     if users is not None and not _is_number(users):
         return f"breaking_point_users is {users!r:.60}, which is no number of users and not null"
-    if not isinstance(steps, list) or not steps:
+    if not isinstance(steps, list):
         return f"steps is {steps!r:.60}, which is no list of steps"
+    if not steps:
+        return "steps is an empty list"
     for i, step in enumerate(steps, start=1):
         if trouble := _step_trouble(step):
             return f"step {i} {trouble}"
+    if not any(step["rps"] > 0 for step in steps):
+        return "rps is 0 in every step: requests a second were not counted"
     return ""
+
+
+def unit_trouble(report: Any, record: Sequence[Served]) -> str:
+    """What proves that the latencies of a sound report are no milliseconds; empty where nothing does.
+
+    A p95 of a step with predictions in it is at least as long as the fastest of them took in the service itself.
+    """
+    fastest_ms = min((served.latency_ms for served in record if is_prediction(served.method, served.path)), default=0.0)
+    longest_ms = max((step["p95_ms"] or 0.0 for step in report["steps"]), default=0.0)
+    if longest_ms >= fastest_ms:
+        return ""
+    return (
+        f"the longest p95_ms of its steps is {longest_ms:g}; the fastest prediction took {fastest_ms:.0f} ms, by the "
+        "service's own record"
+    )
 
 
 def _step_trouble(step: Any) -> str:
@@ -118,6 +138,10 @@ def _step_trouble(step: Any) -> str:
         # Where nothing was answered there is no p95, and no share of failures either.
         if not _is_number(step[name]) and not (step[name] is None and name in ("p95_ms", "failure_ratio")):
             return f"has {name} = {step[name]!r:.60}, which is no number"
+        if step[name] is not None and not step[name] >= 0:
+            return f"has {name} = {step[name]!r:.60}, which is less than nothing"
+    if (step["failure_ratio"] or 0.0) > 1:
+        return f"has failure_ratio = {step['failure_ratio']!r:.60}: a ratio is a part of all requests, and at most 1"
     return ""
 
 
