@@ -93,7 +93,7 @@ async def test_mixes_endpoints(loads, expect):
         expect(
             seen[method, path] > 0,
             did=did,
-            saw=", ".join(f"{n} {m} {p}" for (m, p), n in seen.most_common(4)) or "no request" + raised_instead(run),
+            saw=(", ".join(f"{n} {m} {p}" for (m, p), n in seen.most_common(4)) or "no request") + raised_instead(run),
             wanted=f"both POST /predict and GET /health; there was no {method} {path}",
             look_at="class InferenceUser: which tasks has it?",
         )

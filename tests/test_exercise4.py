@@ -214,27 +214,41 @@ async def test_sheds_load(programs, payloads, tuning, exact, expect):
     """With MAX_CONCURRENCY=4 a burst gets four predictions and the others 503 at once; without it there is no limit."""
     limited, free = await programs("limited", "one")
     staged_s = 0.5  # PIPELINE_DELAYS_MS of this program
-    takes_s = {"/predict": PREDICT_S, "/predict/sync": PREDICT_S, "/predict/entity": 0.2, "/predict/staged": staged_s}
+    takes_s = {
+        "/predict/staged": staged_s,
+        "/predict": PREDICT_S,
+        "/predict/sync": PREDICT_S,
+        "/predict/entity": 0.2,
+        "/predict/batched": 0.05,
+        "/predict/cpu": 0.01,  # as fast as no machine is
+    }
     limited.store.reply = tuning.after(takes_s["/predict/entity"])
     for path in ("/predict", "/predict/staged"):
         await limited.ask_200("POST", path, payloads.fresh())
 
-    async def decide(paths):
+    async def decide(predictions):
         return await exact.decided(
-            await tuning.limited_burst(limited, programs.machine, paths, takes_s, payloads),
-            lambda: exact.limited(limited, [payloads.predict(path) for path in paths], takes_s),
+            await tuning.limited_burst(limited, programs.machine, predictions, takes_s, payloads),
+            lambda: exact.limited(limited, predictions(), takes_s),
             tuning.sight_of,
         )
 
-    decided = await decide(["/predict"] * tuning.BURST)
+    decided = await decide(lambda: payloads.predictions(tuning.BURST))
     expect.show(f"{len(decided.seen.accepted)} + {len(decided.seen.shed)}")
     did = f"{limited.did}, then sent {tuning.BURST} POST /predict at the same moment{exact.said}"
     tuning.require.limit(expect, limited, decided, did)
 
-    others = [path for path in ("/predict/sync", "/predict/entity", "/predict") if await limited.has(path)]
-    spread = ["/predict/staged"] * tuning.LIMIT + [others[i % len(others)] for i in range(tuning.BURST - tuning.LIMIT)]
+    others = [path for path in takes_s if path != "/predict/staged" and await limited.has(path)]
+
+    def spread():
+        """The slowest take all places; each other path is asked while they have them."""
+        behind = (others[i % len(others)] for i in range(tuning.BURST - tuning.LIMIT))
+        slowest = payloads.predictions(tuning.LIMIT, "/predict/staged")
+        return [*slowest, *(payloads.predict(path, at_s=staged_s / 10) for path in behind)]
+
     decided = await decide(spread)
-    did = f"{limited.did}, then spread {tuning.BURST} predictions over {', '.join(sorted(set(spread)))}{exact.said}"
+    did = f"{limited.did}, then sent {tuning.LIMIT} POST /predict/staged, and {tuning.BURST - tuning.LIMIT} to "
+    did += f"{', '.join(others)} while they were in flight{exact.said}"
     tuning.require.limit(expect, limited, decided, did)
 
     crowd = await free.burst(payloads.predictions(120), limit_s=6.0)
@@ -275,8 +289,9 @@ async def test_recovers(programs, payloads, tuning, expect):
             wanted=f"all {tuning.LIMIT}: no prediction is in flight any more",
             look_at="where is a place given back, and on which ways out is it not?",
         )
-        at_one_path = ["/predict"] * tuning.BURST
-        decided = await tuning.limited_burst(program, programs.machine, at_one_path, {"/predict": PREDICT_S}, payloads)
+        decided = await tuning.limited_burst(
+            program, programs.machine, lambda: payloads.predictions(tuning.BURST), {"/predict": PREDICT_S}, payloads
+        )
         did = f"{program.did}; {when}, sent {tuning.BURST} POST /predict at once"
         tuning.require.limit(expect, program, decided, did)
     expect.show(f"{slowest_s:.2f} s")
@@ -407,7 +422,14 @@ async def test_micro_batching(programs, payloads, tuning, exact, expect):
         raise narrow.wrong(wrong, did=did)
     tuning.require.conclusive(decided)
     expect(
-        0 < len(many.calls) <= 4,
+        len(many.calls) > 0,
+        did=did,
+        saw="no call of app.model.infer_batch in MODEL_LOG",
+        wanted="calls of it, at most 4",
+        look_at="the handler of /predict/batched: which function of app.model does it end up in?",
+    )
+    expect(
+        len(many.calls) <= 4,
         did=did,
         saw=f"{len(many.calls)} calls of app.model.infer_batch",
         wanted="at most 4",

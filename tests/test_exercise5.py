@@ -13,12 +13,13 @@ from graders.measuring.parity import Parity
 from graders.measuring.stopwatch import stopwatch
 from graders.measuring.timeline import Answer
 from graders.running.containers.bench import Bench
+from graders.running.containers.compose import LEAST_MEMORY_BYTES, RESTARTS
 from graders.running.containers.context import hidden
 from graders.running.containers.files import Files
 from graders.running.containers.late_request import LateRequest
 from graders.running.containers.names import USUAL, ImageName, complaint
 from graders.running.containers.ordering import caches_left, dependency_installs, late_installs
-from graders.running.containers.starting import missing_program
+from graders.running.containers.starting import Start, missing_program
 from graders.running.contest import Contest
 
 GRACE_S = 10.0
@@ -147,6 +148,13 @@ def test_starts_the_service(files, expect):
             wanted=f'exec form: {step.name} ["program", "argument"], a JSON list with double quotes',
             look_at=f"{step.at}: " + ("which quotes does JSON know?" if broken else "who gets the signal of a stop?"),
         )
+    expect(
+        not start.glued,
+        did=did,
+        saw=f"in exec form, and in one string: {start.glued!r}",
+        wanted="each word a string of its own: nobody takes a line apart where no shell runs",
+        look_at=f"{start.steps[-1].at}: which program is started, and which arguments does it get?",
+    )
     command = start.steps[-1]
     service = files.service
     reloading = next((w for w in [*start.words, *(service.words if service else [])] if w == "--reload"), None)
@@ -158,7 +166,9 @@ def test_starts_the_service(files, expect):
         look_at="what is there to be reloaded in an image that never changes?",
     )
     env = files.dockerfile.env
-    ignored = " (HOST is set, but uvicorn's own command line does not read it)" if "HOST" in env else ""
+    ignored = f" (HOST is {env['HOST']})" if "HOST" in env else ""
+    if ignored and start.is_uvicorn:
+        ignored = " (HOST is set, but uvicorn's own command line does not read it)"
     expect(
         start.binds_everywhere(env),
         did=did,
@@ -180,7 +190,9 @@ def test_healthcheck(files, expect):
         health is not None,
         did=did,
         saw="the compose file turns it off" if is_off else "there is none",
-        wanted="HEALTHCHECK in the Dockerfile, or healthcheck in the compose file",
+        wanted="the health check left on"
+        if is_off
+        else "HEALTHCHECK in the last stage of the Dockerfile, or healthcheck in the compose file",
         look_at="how does an orchestrator learn that the process lives but no longer answers?",
     )
     expect(
@@ -196,6 +208,14 @@ def test_healthcheck(files, expect):
         saw=f"{health.at}: {' '.join(health.test)}",
         wanted="a check that asks /health",
         look_at=f"{health.at}: which of your routes says how the service is?",
+    )
+    port = files.listens_on
+    expect(
+        port is None or health.port in (None, port),
+        did=did,
+        saw=f"{health.at}: it asks at port {health.port}; the service listens on {port}",
+        wanted="a check that asks where the service listens",
+        look_at=f"{health.at}: which port is the service's own, inside the container?",
     )
     absent = missing_program(health, dockerfile)
     expect(
@@ -289,6 +309,21 @@ def test_compose(files, expect):
         wanted=f"the port that the service listens on, {port}, behind the colon of ports",
         look_at=f"{name}, {app.name}: which side of the colon is the container's, and who listens there?",
     )
+    built = app.built
+    require(
+        built is None
+        or Start(None, None, tuple(app.words)).binds_everywhere({**built.env, **app.env})
+        or not files.start.binds_everywhere(built.env),
+        saw=f"what {app.name} puts in the place of the image's own makes the service listen inside the container alone",
+        wanted="a service that listens on 0.0.0.0, as its image does",
+        look_at=f"{name}, {app.name}: who listens on the inner port once command and environment are these?",
+    )
+    require(
+        "WEB_CONCURRENCY" not in app.env or bool(app.workers),
+        saw=f"WEB_CONCURRENCY is {app.env.get('WEB_CONCURRENCY')!r}",
+        wanted="a number of workers",
+        look_at=f"{name}, {app.name}: how many workers does your service start with that?",
+    )
     require(
         "WEB_CONCURRENCY" in app.env,
         saw=f"{app.name} has {', '.join(app.env) or 'nothing'} in its environment",
@@ -300,6 +335,18 @@ def test_compose(files, expect):
         saw=f"{app.name} has no restart policy: once it is down, it stays down",
         wanted="restart: unless-stopped, always or on-failure",
         look_at=f"{name}, {app.name}: who starts it again at three in the morning?",
+    )
+    require(
+        app.restarts.split(":")[0] in RESTARTS,
+        saw=f"{app.name} has restart: {app.restarts}, which no engine knows",
+        wanted="restart: unless-stopped, always or on-failure",
+        look_at=f"{name}, {app.name}: how is the policy spelled?",
+    )
+    require(
+        app.memory_bytes == 0 or app.memory_bytes >= LEAST_MEMORY_BYTES,
+        saw=f"{app.name} may use {app.memory_bytes} bytes of memory, in which nothing starts",
+        wanted="a memory limit with a unit, such as 512m",
+        look_at=f"{name}, {app.name}: in which unit is a number without one?",
     )
     require(
         app.memory_bytes > 0,
@@ -319,6 +366,19 @@ def test_compose(files, expect):
         "and its port",
         wanted=f"Locust runs against http://{app.name}:{port or inner[0]}",
         look_at="by which name does one container find another, and on which port: the inner or the published one?",
+    )
+    load = next(load for load in compose.load if load.calls(app))
+    require(
+        load.shares_network(app),
+        saw=f"{load.name} and {app.name} are in no common network",
+        wanted=f"a network in which {load.name} finds {app.name}",
+        look_at=f"{name}: in which networks are the two?",
+    )
+    require(
+        load.has_files,
+        saw=f"nothing brings a locustfile into {load.name}: it builds no image, and mounts nothing",
+        wanted="your locustfile.py in it, by a volume or by an image of its own",
+        look_at=f"{name}, {load.name}: what is in the image that it starts from, and what is not?",
     )
     expect.show(f"{app.memory_bytes // MIB} MiB")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import socket
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -153,12 +154,20 @@ class _Connection(asyncio.Protocol):
             case Manner.NEVER:
                 return
             case Manner.DRIPPED:
-                self._drip(reply.on_the_wire, len(reply.on_the_wire) // DRIPS + 1, reply.delay_s / DRIPS)
+                self._drip_body(reply)
             case _:
                 self._in(reply.delay_s, reply)
 
     def _in(self, delay_s: float, reply: Reply) -> None:
         self._later = asyncio.get_running_loop().call_later(delay_s, self._send, reply)
+
+    def _drip_body(self, reply: Reply) -> None:
+        """The head at once, so that a timeout for that alone does not help; then the body, over all of the time."""
+        assert self._transport is not None
+        self._transport.write(reply.on_the_wire.removesuffix(reply.body))
+        size = len(reply.body) // DRIPS + 1
+        every_s = reply.delay_s / math.ceil(len(reply.body) / size)
+        self._later = asyncio.get_running_loop().call_later(every_s, self._drip, reply.body, size, every_s)
 
     def _drip(self, rest: bytes, size: int, every_s: float) -> None:
         if self._transport is None or self._transport.is_closing():

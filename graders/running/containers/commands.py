@@ -178,7 +178,10 @@ def leaves_cache(install: Install) -> bool:
     tool = install.tool
     off = {"pip": "PIP_NO_CACHE_DIR", "uv": "UV_NO_CACHE"}.get(tool, f"{tool.upper()}_NO_CACHE")
     env = install.step.env | install.command.env
-    if env.get(off, "").lower() not in NO or {"--no-cache-dir", "--no-cache"} & set(install.command.words):
+    is_off = env.get(off, "").lower() not in NO
+    if tool == "pip" and env.get(off):
+        is_off = True  # to pip, for the sake of old Dockerfiles, even "off" and "0" mean: no cache
+    if is_off or {"--no-cache-dir", "--no-cache"} & set(install.command.words):
         return False
     if tool == "uv" and "-n" in install.command.words:
         return False

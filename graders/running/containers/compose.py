@@ -17,6 +17,9 @@ from graders.running.containers.starting import Health
 NAMES = ("compose.yaml", "docker-compose.yml")  # in the order in which Compose looks for them
 LIMIT_S = 10.0
 LOAD = "load"
+RESTARTS = ("always", "unless-stopped", "on-failure", "any")
+LEAST_MEMORY_BYTES = 6 * 2**20
+"""Docker refuses a limit below this."""
 
 
 class InvalidError(ValueError):
@@ -74,8 +77,9 @@ class Service:
 
     @property
     def ports(self) -> list[tuple[str, int]]:
-        """What it publishes: the port outside (may be empty: any) and the port inside."""
-        return [(str(p.get("published", "")), int(p["target"])) for p in self.data.get("ports") or []]
+        """What it publishes over TCP: the port outside (may be empty: any) and the port inside."""
+        published = [p for p in self.data.get("ports") or [] if p.get("protocol", "tcp") == "tcp"]
+        return [(str(p.get("published", "")), int(p["target"])) for p in published]
 
     @property
     def env(self) -> dict[str, str]:
@@ -91,7 +95,7 @@ class Service:
 
     @property
     def restarts(self) -> str:
-        """When it is started again: always, unless-stopped, on-failure; empty for never."""
+        """When it is started again: one of `RESTARTS`, a misspelt one as it is; empty for never."""
         policy = str(self.data.get("restart") or "")
         if not policy:
             deploy = (self.data.get("deploy") or {}).get("restart_policy")
@@ -113,6 +117,23 @@ class Service:
         described = [str(self.data.get("image", "")), self.built.base if self.built else "", *self.words]
         described += [str(build.get(key, "")) for key in ("dockerfile", "dockerfile_inline", "target")]
         return any("locust" in text.lower() for text in described)
+
+    @property
+    def workers(self) -> str:
+        """WEB_CONCURRENCY where that is a number of workers; empty where it is not."""
+        said = self.env.get("WEB_CONCURRENCY", "").strip()
+        return said if said.isdecimal() and int(said) > 0 else ""
+
+    @property
+    def has_files(self) -> bool:
+        """Whether anything brings files of the project into it, such as a locustfile."""
+        return self.builds is not None or bool(self.data.get("volumes") or self.data.get("configs"))
+
+    def shares_network(self, other: Service) -> bool:
+        """Whether it can find the other service by name."""
+        if self.data.get("network_mode") or other.data.get("network_mode"):
+            return True  # what that means is not for Compose's own names to say
+        return bool(set(self.data.get("networks") or {}) & set(other.data.get("networks") or {}))
 
     def calls(self, other: Service) -> bool:
         """Whether its command or LOCUST_HOST names the other service, at a port that it listens on.

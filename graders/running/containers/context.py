@@ -83,7 +83,12 @@ def reads_app(step: Step) -> bool:
     left_out = step.flag("exclude")
     if left_out and PatternMatcher(left_out).matches(APP):
         return False
-    return any(path == "." or _covers(path, APP) for path in reads(step))
+    return any(path == "." or _covers(path, APP) or _is_module(path) for path in reads(step))
+
+
+def _is_module(path: str) -> bool:
+    """Whether it is one file of the application; a list of packages may lie in `app/`, too."""
+    return path.startswith("app/") and path.endswith(".py")
 
 
 def hidden(dockerfile: Dockerfile, context: Context) -> list[tuple[Step, str]]:

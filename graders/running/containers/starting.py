@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from graders.running.containers.dockerfile import Dockerfile, Step
 from graders.running.containers.names import ImageName
 
 EVERYWHERE = ("0.0.0.0", "[::]", "::")
+ASKS_AT = re.compile(r"http://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::(?P<port>[0-9]{1,5}))?/health")
 ReadText = Callable[[str], str | None]
 
 
@@ -35,19 +37,29 @@ class Start:
         return next((step for step in self.steps if not step.is_exec), None)
 
     @property
+    def glued(self) -> str:
+        """A word of an exec form in which several words stand, as in a shell line; empty where there is none."""
+        steps = [step for step in self.steps if step.is_exec]
+        first = next((step.args[0] for step in steps if step.args), "")
+        options = [word for step in steps for word in step.args if word.startswith("--")]
+        return next((word for word in (first, *options) if " " in word.strip().partition("=")[0]), "")
+
+    @property
     def is_uvicorn(self) -> bool:
         """Whether uvicorn's own command line reads the arguments, which knows no HOST."""
         return "uvicorn" in self.words or any(w.endswith("/uvicorn") for w in self.words)
 
     def binds_everywhere(self, env: dict[str, str]) -> bool:
         """Whether it listens on every address, by its arguments, its environment or its habit (`fastapi run`)."""
+        names = ("UVICORN_HOST",) if self.is_uvicorn else ("HOST",)
         for word in self.words:
+            if word in [f"{name}={address}" for name in names for address in EVERYWHERE]:
+                return True  # given by a shell, or by env
             value = _put_in(word.partition("=")[2] if word.startswith("-") else word, env)
             if value in EVERYWHERE or value.startswith(tuple(f"{a}:" for a in EVERYWHERE[:2])):
                 return True
         if {"fastapi", "run"} <= set(self.words) and not any(w.startswith("--host") for w in self.words):
             return True
-        names = ("UVICORN_HOST",) if self.is_uvicorn else ("HOST",)
         return any(env.get(name) in EVERYWHERE for name in names)
 
 
@@ -85,6 +97,13 @@ class Health:
     def kind(self) -> str:
         """CMD or CMD-SHELL; whatever else stands in their place is no check to Docker."""
         return self.test[0]
+
+    @property
+    def port(self) -> int | None:
+        """The port at which it asks this machine for `/health`; `None` where no URL of its words says so."""
+        found = [ASKS_AT.search(word) for word in self.words]
+        ports = {int(match["port"] or 80) for match in found if match is not None}
+        return ports.pop() if len(ports) == 1 else None
 
     @property
     def asks_health(self) -> bool:

@@ -47,6 +47,12 @@ class Told:
         return f"FEATURE_STORE_TIMEOUT={timeout_s}" if timeout_s else ""
 
     @property
+    def timeout(self) -> str:
+        """The same, short enough for a picture."""
+        timeout_s = self.program.settings.get("FEATURE_STORE_TIMEOUT")
+        return f"timeout {timeout_s} s" if timeout_s else ""
+
+    @property
     def is_right(self) -> bool:
         """Whether the caller got the status that says what happened."""
         return self.answer.status == self.fault.status
@@ -58,7 +64,7 @@ def table(told: Sequence[Told]) -> FaultTable:
         tuple(
             FaultRow(
                 each.fault.words,
-                each.settings,
+                each.timeout,
                 each.fault.status,
                 each.answer.status,
                 round(each.answer.latency_s or 0.0, 3),
@@ -79,10 +85,10 @@ def around(timeout_s: float) -> tuple[Fault, Fault]:
 
 
 HANGS = Fault("took the request and never answered", replies.HANGS, 504)
-DRIPS = Fault("sent its answer a few bytes at a time, for 2.5 s in all", replies.dripped(2.5), 504)
+DRIPS = Fault("sent the body of its answer a few bytes at a time, for 2.5 s in all", replies.dripped(2.5), 504)
 UNKNOWN = Fault("answered 404: it knows no such entity", replies.of_status(404), 404)
 BROKEN = (
-    Fault("answered 500", replies.of_status(500), 502),
+    Fault("answered 500, with both features in it", replies.Reply(status=500), 502),
     Fault("answered 200 with a page of HTML", replies.of_text("<html>down for maintenance</html>"), 502),
     Fault("answered 200 with an empty body", replies.of_text(""), 502),
     Fault("answered 200 with a list", replies.of_json([1.5, 2.5]), 502),

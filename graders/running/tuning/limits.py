@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,9 +29,22 @@ LEAST_TRIES = 3
 
 
 async def limited_burst(
-    program: Program, machine: Machine, paths: Sequence[str], takes_s: Mapping[str, float], payloads: Payloads
+    program: Program,
+    machine: Machine,
+    predictions: Callable[[], Sequence[Request]],
+    takes_s: Mapping[str, float],
+    payloads: Payloads,
 ) -> Decided[Shed]:
-    """Send bursts of one prediction for each path, /health and /metrics behind them, until one shows the limit."""
+    """Send bursts of predictions, /health and /metrics behind them, until one shows the limit.
+
+    Args:
+        program: what is asked.
+        machine: the reference service, which says how busy the machine is.
+        predictions: makes a burst of them.
+        takes_s: path to the least time, in seconds, that a prediction there takes.
+        payloads: where those come from that ask whether all places are free again.
+    """
+    count = len(predictions())
 
     had_too_few = has_too_few = False
 
@@ -39,9 +52,9 @@ async def limited_burst(
         nonlocal has_too_few
         if had_too_few:  # places may still have been on their way back; within a second they are back
             has_too_few = not (await recovered(program, payloads)).is_complete
-        predictions = [payloads.predict(path) for path in paths]
-        timeline = await program.burst(with_open_ones(predictions), BURST_LIMIT_S)
-        return Shed(timeline, LIMIT, {f"POST {path}": takes_s[path] for path in paths})
+        burst = predictions()
+        timeline = await program.burst(with_open_ones(burst), BURST_LIMIT_S)
+        return Shed(timeline, LIMIT, {request.label: takes_s[request.path] for request in burst})
 
     def judge(shed: Shed) -> Sight:
         nonlocal had_too_few
@@ -49,14 +62,15 @@ async def limited_burst(
         return Sight.REFUTED if has_too_few and had_too_few else sight_of(shed)
 
     async def is_quiet(_: Shed) -> bool:
-        return await machine.answers_within(PREDICT_S / 2, [Request("GET", "/health")] * len(paths))
+        return await machine.answers_within(PREDICT_S / 2, [Request("GET", "/health")] * count)
 
     return await decide(look, judge, is_quiet)
 
 
 def with_open_ones(predictions: Sequence[Request]) -> list[Request]:
-    """The predictions, and behind them what must never be turned away."""
-    return [*predictions, *(Request("GET", path, at_s=at_s) for path, at_s in ALWAYS_OPEN)]
+    """The predictions, and behind the last of them what must never be turned away."""
+    last_s = max(request.at_s for request in predictions)
+    return [*predictions, *(Request("GET", path, at_s=last_s + at_s) for path, at_s in ALWAYS_OPEN)]
 
 
 def sight_of(shed: Shed) -> Sight:

@@ -47,8 +47,9 @@ class InferenceUser(HttpUser):
         """Ask for a prediction and look at the answer, not only at its status."""
         features = {"feature_1": random.random(), "feature_2": random.random()}
         with self.client.post("/predict", json=features, catch_response=True) as response:
-            if problem := what_is_wrong(respose, response.request_meta["response_time"]):
+            if problem := what_is_wrong(response, response.request_meta["response_time"]):
                 response.failure(problem)
+        self.asked += 1
 
     @task(1)
     def health(self) -> None:
