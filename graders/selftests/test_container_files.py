@@ -47,6 +47,9 @@ def folder(tmp_path: Path) -> Folder:
         'ENTRYPOINT ["uvicorn", "app.main:app"]\nCMD ["--host", "0.0.0.0"]',
         'CMD ["gunicorn", "app.main:app", "-b", "0.0.0.0:8000"]',
         'CMD ["fastapi", "run", "app/main.py"]',
+        'CMD ["env", "HOST=0.0.0.0", "python", "-m", "app"]',
+        'CMD ["sh", "-c", "HOST=0.0.0.0 exec python -m app"]',
+        """CMD ["python", "-c", "import uvicorn; uvicorn.run('app.main:app', host='0.0.0.0', port=8000)"]""",
     ],
 )
 def test_a_start_that_binds_everywhere(folder: Folder, end: str) -> None:
@@ -66,6 +69,8 @@ def test_a_start_that_binds_everywhere(folder: Folder, end: str) -> None:
         'CMD ["python", "-m", "app"]',
         'CMD ["uvicorn", "app.main:app", "--host", "127.0.0.1"]',
         'CMD ["fastapi", "run", "--host", "127.0.0.1"]',
+        'CMD ["env", "HOST=0.0.0.0", "uvicorn", "app.main:app"]',
+        """CMD ["python", "-c", "import uvicorn; uvicorn.run('app.main:app', host='127.0.0.1')"]""",
     ],
 )
 def test_a_start_that_does_not(folder: Folder, end: str) -> None:
@@ -131,6 +136,54 @@ def test_a_health_check_begins_with_cmd(folder: Folder, line: str, kind: str) ->
     _, health = folder(Dockerfile=f"FROM python:3.12\n{line}").health
 
     assert health is not None and health.kind == kind
+
+
+def test_a_health_check_in_a_module(folder: Folder) -> None:
+    """What runs with -m is looked into as a script is."""
+    text = 'FROM python:3.12\nCOPY probe.py .\nHEALTHCHECK CMD ["python", "-m", "probe"]'
+    files = folder(
+        **{"Dockerfile": text, "probe.py": "import urllib.request as r\nr.urlopen('http://localhost:8000/health')\n"}
+    )
+    _, health = files.health
+
+    assert health is not None and health.asks_health
+
+
+@pytest.mark.parametrize(
+    ("words", "glued"),
+    [
+        ('["uvicorn app.main:app --host 0.0.0.0"]', "uvicorn app.main:app --host 0.0.0.0"),
+        ('["uvicorn", "app.main:app", "--host 0.0.0.0"]', "--host 0.0.0.0"),
+        ('["gunicorn", "--access-logformat=%(h)s %(t)s", "app.main:app"]', ""),
+        ('["sh", "-c", "exec uvicorn app.main:app --host 0.0.0.0"]', ""),
+    ],
+)
+def test_a_line_in_one_string(folder: Folder, words: str, glued: str) -> None:
+    """Nobody takes a line apart in exec form; a shell's script, and the value of an option, may have blanks in them."""
+    assert folder(Dockerfile=f"FROM python:3.12\nCMD {words}").start.glued == glued
+
+
+@pytest.mark.parametrize(
+    ("change", "port", "shared", "workers", "files_in"),
+    [
+        (("", ""), [("9000", 8000)], True, "2", True),
+        (('"9000:8000"', '"9000:8000/udp"'), [], True, "2", True),
+        (("WEB_CONCURRENCY: 2", "WEB_CONCURRENCY: auto"), [("9000", 8000)], True, "", True),
+        (("profiles: [load]", "profiles: [load]\n    networks: [back]"), [("9000", 8000)], False, "2", True),
+        (("    volumes: [./locustfile.py:/f.py]\n", ""), [("9000", 8000)], True, "2", False),
+    ],
+)
+def test_what_a_compose_file_promises(
+    folder: Folder, change: tuple[str, str], port: list[tuple[str, int]], shared: bool, workers: str, files_in: bool
+) -> None:
+    """Ports over TCP, a number of workers, a common network, and a locustfile for Locust."""
+    text = COMPOSE + "    volumes: [./locustfile.py:/f.py]\nnetworks: {back: {}}\n"
+    files = folder(Dockerfile="FROM python:3.12\n", compose=text.replace(*change))
+    (load,) = files.compose.load
+
+    assert files.service is not None
+    assert (files.service.ports, files.service.workers) == (port, workers)
+    assert (load.shares_network(files.service), load.has_files) == (shared, files_in)
 
 
 # --- the build context -----------------------------------------------------------------------------------------------
@@ -386,6 +439,17 @@ def test_load_in_a_stage_of_its_own(folder: Folder, stage: str, service: str, ca
 
     assert files.service is not None
     assert [load.calls(files.service) for load in files.compose.load] == calls
+
+
+def test_load_with_a_dockerfile_of_its_own(folder: Folder) -> None:
+    """A Dockerfile beside the service's is read like that one."""
+    text = COMPOSE.replace("image: locustio/locust:2.42.6", "build: {context: ., dockerfile: load.Dockerfile}")
+    text = text.replace("    command: -f /f.py --host=http://api:8000\n", "")
+    own = 'FROM locustio/locust:2.42.6\nCMD ["--host", "http://api:8000"]\n'
+    files = folder(**{"Dockerfile": "FROM python:3.12\n", "compose": text, "load.Dockerfile": own})
+
+    assert files.service is not None
+    assert [load.calls(files.service) for load in files.compose.load] == [True]
 
 
 def test_load_that_builds_upon_locust(folder: Folder) -> None:

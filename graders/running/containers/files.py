@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from graders.expect import Unmet
 from graders.running.containers import compose, dockerfile
@@ -72,15 +74,13 @@ class Files:
 
     def _built(self, service: Service) -> Built | None:
         """What the image of a service brings along; `None` where it builds none, or none that can be read here."""
-        build = service.builds or {}
-        if "dockerfile_inline" in build:
-            try:
-                read = dockerfile.read(str(build["dockerfile_inline"]))
-            except dockerfile.UnreadableError:
-                return None
-        elif service.is_built_from(self.root) and not isinstance(self._dockerfile, Unmet):
-            read = self._dockerfile
-        else:
+        build = service.builds
+        text = self._dockerfile_of(build) if build is not None else None
+        if build is None or text is None:
+            return None
+        try:
+            read = dockerfile.read(text)
+        except dockerfile.UnreadableError:
             return None
         image = read.up_to(str(build.get("target", "")))
         start = start_of(image, self.text)
@@ -88,6 +88,14 @@ class Files:
             tuple(words_of(step, self.text)) if step is not None else () for step in (start.entrypoint, start.command)
         )
         return Built(image.image, entrypoint, command, image.env)
+
+    def _dockerfile_of(self, build: Mapping[str, Any]) -> str | None:
+        """The Dockerfile that a `build` section means, where it stands in the submission or in the section itself."""
+        if "dockerfile_inline" in build:
+            return str(build["dockerfile_inline"])
+        file = Path(str(build.get("context", "")), str(build.get("dockerfile", "Dockerfile"))).resolve()
+        root = self.root.resolve()
+        return self.text(file.relative_to(root).as_posix()) if file.is_relative_to(root) else None
 
     @property
     def compose(self) -> Compose:

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from e2b_dockerfile_utils import ShellLex
 
@@ -15,6 +16,9 @@ from graders.running.containers.names import ImageName
 
 EVERYWHERE = ("0.0.0.0", "[::]", "::")
 ASKS_AT = re.compile(r"http://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::(?P<port>[0-9]{1,5}))?/health")
+HOST_IN_CODE = re.compile(r"\bhost=[\"']?(?:0\.0\.0\.0|::)(?![\w.:])")
+"""As uvicorn.run gets it."""
+
 ReadText = Callable[[str], str | None]
 
 
@@ -55,6 +59,8 @@ class Start:
         for word in self.words:
             if word in [f"{name}={address}" for name in names for address in EVERYWHERE]:
                 return True  # given by a shell, or by env
+            if HOST_IN_CODE.search(word):
+                return True
             value = _put_in(word.partition("=")[2] if word.startswith("-") else word, env)
             if value in EVERYWHERE or value.startswith(tuple(f"{a}:" for a in EVERYWHERE[:2])):
                 return True
@@ -137,7 +143,7 @@ def _script(word: str, words: list[str], read_text: ReadText) -> str | None:
     if word.endswith((".sh", ".py")):
         parts = word.lstrip("./").split("/")
         candidates = ["/".join(parts[i:]) for i in range(len(parts))]  # /srv/start.sh may be start.sh here
-    elif "-m" in words and word.startswith("app.") and ":" not in word:
+    elif ("-m", word) in pairwise(words) and word.replace(".", "").isidentifier():
         candidates = [word.replace(".", "/") + ".py"]
     else:
         return None
