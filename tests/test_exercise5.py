@@ -157,11 +157,13 @@ def test_starts_the_service(files, expect):
     )
     command = start.steps[-1]
     service = files.service
-    reloading = next((w for w in [*start.words, *(service.words if service else [])] if w == "--reload"), None)
+    reloads = [(start.reloads, command.at)]
+    reloads += [(Start(None, None, tuple(service.words)).reloads, "the compose file, command")] if service else []
+    reloading = next((f"{place}: {word}" for word, place in reloads if word), "")
     expect(
-        reloading is None,
+        not reloading,
         did=did,
-        saw=f"{command.at if '--reload' in start.words else 'the compose file, command'}: --reload",
+        saw=reloading,
         wanted="no --reload: it watches files and restarts, which is for a desk",
         look_at="what is there to be reloaded in an image that never changes?",
     )

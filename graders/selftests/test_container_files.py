@@ -150,6 +150,20 @@ def test_a_health_check_in_a_module(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "reloads"),
+    [
+        ('["uvicorn", "app.main:app", "--reload"]', "--reload"),
+        ('["fastapi", "dev", "app/main.py", "--host", "0.0.0.0"]', "fastapi dev, which reloads"),
+        ('["fastapi", "dev", "app/main.py", "--no-reload"]', ""),
+        ('["fastapi", "run", "app/main.py"]', ""),
+    ],
+)
+def test_what_reloads(folder: Folder, words: str, reloads: str) -> None:
+    """`fastapi dev` reloads unless it is told not to."""
+    assert folder(Dockerfile=f"FROM python:3.12\nCMD {words}").start.reloads == reloads
+
+
+@pytest.mark.parametrize(
     ("words", "glued"),
     [
         ('["uvicorn app.main:app --host 0.0.0.0"]', "uvicorn app.main:app --host 0.0.0.0"),
@@ -304,6 +318,7 @@ UVICORN = 'CMD ["uvicorn", "app.main:app"]'
         ('ARG P=8080\nENV PORT=$P\nCMD ["python", "-m", "app"]', 8080),
         ('ENV PORT=80\nCMD ["env", "PORT=8080", "python", "-m", "app"]', 8080),
         ('ENV PORT=80\nCMD ["sh", "-c", "PORT=8080 exec python -m app"]', 8080),
+        ('ENTRYPOINT ["sh", "-c"]\nCMD ["uvicorn", "app.main:app", "--port", "9000"]', 8000),  # none of it for uvicorn
     ],
 )
 def test_the_port_inside_is_read(folder: Folder, end: str, port: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -116,7 +117,7 @@ def _is_filled_in_later(words: Sequence[str]) -> bool:
 def _values(words: Sequence[str], option: str) -> list[str]:
     """The values of an option, of each time it is given."""
     found = []
-    for word, after in zip(words, [*words[1:], ""], strict=True):
+    for word, after in zip_longest(words, words[1:], fillvalue=""):
         if word == option:
             found.append(after)
         elif word.startswith(f"{option}="):

@@ -49,6 +49,14 @@ class Start:
         return next((word for word in (first, *options) if " " in word.strip().partition("=")[0]), "")
 
     @property
+    def reloads(self) -> str:
+        """What makes it watch files and restart; empty where nothing does."""
+        if "--reload" in self.words:
+            return "--reload"
+        is_dev = ("fastapi", "dev") in pairwise(self.words) and "--no-reload" not in self.words
+        return "fastapi dev, which reloads" if is_dev else ""
+
+    @property
     def is_uvicorn(self) -> bool:
         """Whether uvicorn's own command line reads the arguments, which knows no HOST."""
         return "uvicorn" in self.words or any(w.endswith("/uvicorn") for w in self.words)
