@@ -16,7 +16,7 @@ from graders.measuring.load_record import (
     nearest_index,
     windows,
 )
-from graders.measuring.load_test import LoadPicture, LoadTest, report_trouble
+from graders.measuring.load_test import LoadPicture, LoadTest, report_trouble, unit_trouble
 from graders.measuring.objective import LoadStep
 from graders.reporting.load_steps import ASCII, load_steps
 from graders.reporting.pictures import drawn, picture_from
@@ -133,7 +133,13 @@ GOOD = {"users": 10, "rps": 9.5, "p95_ms": 51.0, "failure_ratio": 0.0}
         ({"breaking_point_users": 10}, "has no steps"),
         ({"breaking_point_users": "10", "steps": [GOOD]}, "'10', which is no number"),
         ({"breaking_point_users": True, "steps": [GOOD]}, "True, which is no number"),
-        ({"breaking_point_users": 10, "steps": []}, "[], which is no list of steps"),
+        ({"breaking_point_users": 10, "steps": {}}, "{}, which is no list of steps"),
+        ({"breaking_point_users": 10, "steps": []}, "an empty list"),
+        ({"breaking_point_users": 10, "steps": [GOOD | {"rps": 0.0}]}, "rps is 0 in every step"),
+        ({"breaking_point_users": 10, "steps": [GOOD, GOOD | {"rps": 0.0}]}, ""),
+        ({"breaking_point_users": 10, "steps": [GOOD | {"rps": -1}]}, "less than nothing"),
+        ({"breaking_point_users": 10, "steps": [GOOD | {"failure_ratio": 30.2}]}, "a ratio is a part of all requests"),
+        ({"breaking_point_users": 10, "steps": [GOOD | {"failure_ratio": 1}]}, ""),
         ({"breaking_point_users": 10, "steps": [GOOD, 3]}, "step 2 is 3"),
         ({"breaking_point_users": 10, "steps": [{"users": 10, "rps": 1}]}, "step 1 has no p95_ms; it has users, rps"),
         ({"breaking_point_users": 10, "steps": [GOOD | {"rps": None}]}, "step 1 has rps = None"),
@@ -144,6 +150,19 @@ GOOD = {"users": 10, "rps": 9.5, "p95_ms": 51.0, "failure_ratio": 0.0}
 def test_what_a_report_lacks_is_said(report: Any, says: str) -> None:
     """A report that is not what the contract says is answered with what it lacks, and a good one with nothing."""
     trouble = report_trouble(report)
+
+    assert says in trouble
+    assert bool(says) is bool(trouble)
+
+
+@pytest.mark.parametrize(
+    ("p95_ms", "says"),
+    [([51.0, 60.0], ""), ([None, 60.0], ""), ([0.051, 0.6], "the fastest prediction took 50 ms"), ([None], "is 0;")],
+)
+def test_seconds_are_no_milliseconds(p95_ms: list[float | None], says: str) -> None:
+    """No p95 of a step with predictions in it is shorter than the fastest of them was in the service."""
+    record = [Served(1.0, 1.05, "POST", "/predict", 200, False), Served(1.0, 1.001, "GET", "/health", 200, False)]
+    trouble = unit_trouble({"steps": [GOOD | {"p95_ms": each} for each in p95_ms]}, record)
 
     assert says in trouble
     assert bool(says) is bool(trouble)
