@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ from graders.running.locust_watch import Watch
 from graders.running.locust_where import start_answering
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from graders.running.control import Control
 
 LAB = Path(__file__).resolve().parents[2]
@@ -43,7 +46,7 @@ def main(spec: dict[str, Any], control: Control) -> None:
     code = LearnersCode(Path(spec["root"]))
     start_answering(control, code)
     _enter(spec)
-    _tell_how_loading_went(control, code)
+    begin_job = None
     if spec["job"] == "run":
         watch = Watch(control, code, float(spec["factor"]), Path(spec["crowd"]))
         EVENTS.request.add_listener(watch.on_request)
@@ -52,8 +55,9 @@ def main(spec: dict[str, Any], control: Control) -> None:
         watch.watch_tasks()
         flush = watch.flush
     else:
-        EVENTS.init.add_listener(lambda environment, **_: _job(spec, control, code, environment))
+        begin_job = partial(_job, spec, control, code)
         flush = _nothing
+    _tell_how_loading_went(control, code, begin_job)
     try:
         LOCUST.main()
     except SystemExit as error:
@@ -76,7 +80,8 @@ def _enter(spec: dict[str, Any]) -> None:
     sys.argv = ["locust", *spec["arguments"]]
 
 
-def _tell_how_loading_went(control: Control, code: LearnersCode) -> None:
+def _tell_how_loading_went(control: Control, code: LearnersCode, begin_job: Callable[..., None] | None) -> None:
+    """Have it told; `begin_job`, if there is one, is called after what the locustfile itself does on `init`."""
     load = LOCUST.load_locustfile
 
     def telling(path: str) -> Any:
@@ -96,12 +101,14 @@ def _tell_how_loading_went(control: Control, code: LearnersCode) -> None:
         )
         if not users:
             os._exit(1)  # Locust would go on to look for tests of pytest's
+        if begin_job is not None:
+            EVENTS.init.add_listener(begin_job)
         return users, shapes
 
     LOCUST.load_locustfile = telling
 
 
-def _job(spec: dict[str, Any], control: Control, code: LearnersCode, environment: Any) -> None:
+def _job(spec: dict[str, Any], control: Control, code: LearnersCode, environment: Any, **_: Any) -> None:
     """Do the one thing that was ordered, and end the process before Locust starts any user."""
     with contextlib.suppress(BaseException):  # what was raised is told
         if spec["job"] == "rehearse":
